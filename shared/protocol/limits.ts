@@ -1,0 +1,36 @@
+/**
+ * Every limit of the wire, enforced by the receiver. Generous: they stop abuse and accidents, not
+ * work. Sizes are in bytes.
+ */
+
+/** A value up to this size rides along in control messages; a bigger one moves peer to peer. */
+export const INLINE_BYTES_MAX = 32 * 1024;
+
+/** One control batch. Senders start a new batch at a quarter of it. */
+export const BATCH_BYTES_MAX = 16 * 2 ** 20;
+export const BATCH_BYTES_TARGET = BATCH_BYTES_MAX / 4;
+export const BATCH_MESSAGES_MAX = 65_536;
+
+/** A function's source. Larger programs travel as packages. */
+export const SOURCE_CHARS_MAX = 512 * 1024;
+
+/** One stored object: what a single ArrayBuffer can hold in every engine we run on. */
+export const OBJECT_BYTES_MAX = 2 ** 31 - 2 ** 16;
+
+/** One uploaded package. */
+export const PACKAGE_BYTES_MAX = 32 * 2 ** 20;
+
+/** Chunk of an object on a data channel: the size every WebRTC stack accepts; and elsewhere. */
+export const RTC_CHUNK_BYTES = 64 * 1024;
+export const SOCKET_CHUNK_BYTES = 1024 * 1024;
+
+/** Bytes queued in one transport before `send` stops resolving, and where it resumes. */
+export const HIGH_WATER_BYTES = 1024 * 1024;
+export const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2;
+
+/** Unacknowledged bytes of one relayed link: what the coordinator may have to hold for it. */
+export const RELAY_WINDOW_BYTES = 1024 * 1024;
+
+export const REFS_PER_MESSAGE_MAX = 16_384;
+export const ERROR_TEXT_CHARS_MAX = 8_192;
+export const STACK_CHARS_MAX = 16_384;

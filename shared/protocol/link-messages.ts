@@ -1,0 +1,79 @@
+import Type, { type Static } from "typebox";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import { INLINE_BYTES_MAX } from "./limits.ts";
+import { bytes, count, id, ids, messageCheck, sizeBytes, text, wireError } from "./schema.ts";
+
+/** What two peers say to each other on a link, whatever transport carries it. */
+
+const sequence = count(2 ** 53 - 1);
+const inlineValue = bytes(INLINE_BYTES_MAX);
+
+const linkSchemas = {
+  /** The first message of the peer that opened the link. */
+  "link-hello": Type.Object({
+    type: Type.Literal("link-hello"),
+    from: id<PeerId>(),
+    /** Signed by the coordinator for exactly this pair (tickets.ts). */
+    ticket: bytes(64),
+  }),
+  "link-welcome": Type.Object({ type: Type.Literal("link-welcome") }),
+  "link-refused": Type.Object({ type: Type.Literal("link-refused"), error: wireError }),
+
+  /** Send the object's bytes from `offset` on, as `chunk` frames in order. */
+  fetch: Type.Object({
+    type: Type.Literal("fetch"),
+    object: id<ObjectId>(),
+    offset: sizeBytes,
+  }),
+  "fetch-failed": Type.Object({
+    type: Type.Literal("fetch-failed"),
+    object: id<ObjectId>(),
+    error: wireError,
+  }),
+  /** The receiver has enough of this object: stop sending it. */
+  "fetch-stop": Type.Object({ type: Type.Literal("fetch-stop"), object: id<ObjectId>() }),
+
+  /**
+   * Call a method. Calls of one caller are numbered per actor from 0 and run in that order; after a
+   * link broke they are sent again, and a number that was seen before is not run twice.
+   */
+  call: Type.Object({
+    type: Type.Literal("call"),
+    actor: id<ActorId>(),
+    sequence,
+    /** The id of the result, made by the caller. */
+    result: id<ObjectId>(),
+    method: text(256),
+    args: inlineValue,
+    dependencies: Type.Optional(ids<ObjectId>()),
+    contained: Type.Optional(ids<ObjectId>()),
+    /** Answers below this number have arrived and need not be kept. */
+    acknowledged: sequence,
+  }),
+  "call-done": Type.Object({
+    type: Type.Literal("call-done"),
+    actor: id<ActorId>(),
+    sequence,
+    sizeBytes,
+    /** The value, if it is small. Otherwise it is in the answering peer's store. */
+    inline: Type.Optional(inlineValue),
+    error: Type.Optional(wireError),
+    contained: Type.Optional(ids<ObjectId>()),
+  }),
+};
+export const linkMessages = messageCheck(linkSchemas);
+export type LinkMessage = {
+  [Name in keyof typeof linkSchemas]: Static<(typeof linkSchemas)[Name]>;
+}[keyof typeof linkSchemas];
+export type Call = Static<(typeof linkSchemas)["call"]>;
+export type CallDone = Static<(typeof linkSchemas)["call-done"]>;
+
+/** Header of a data frame whose payload is part of an object. */
+const chunkHeader = Type.Object({
+  type: Type.Literal("chunk"),
+  object: id<ObjectId>(),
+  offset: sizeBytes,
+  totalBytes: sizeBytes,
+});
+export type ChunkHeader = Static<typeof chunkHeader>;
+export const chunkHeaders = messageCheck({ chunk: chunkHeader });

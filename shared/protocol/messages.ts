@@ -1,0 +1,347 @@
+import Type, { type Static } from "typebox";
+import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
+import { INLINE_BYTES_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import {
+  bytes,
+  count,
+  demands,
+  id,
+  ids,
+  labels,
+  messageCheck,
+  milliseconds,
+  sizeBytes,
+  text,
+  wireError,
+} from "./schema.ts";
+
+/**
+ * The control plane: every message between a peer and the coordinator, one schema each. What peers
+ * say to each other is in link-messages.ts.
+ *
+ * Rules:
+ *   M1. A field may be added if it is optional; receivers ignore fields they do not know. Anything
+ *       else is a new protocol version. A retired message or error code is never used again.
+ *   M2. A receiver checks everything. A bad message gets a typed error, and a peer that goes on is
+ *       dropped; nobody else notices.
+ *   M3. Every string, list and number has a bound (limits.ts).
+ *   M4. Bulk bytes never travel here: a message names an object, a frame carries it (frame.ts).
+ *   M5. Messages of one event-loop turn leave as one batch (batch.ts) and are handled in order.
+ */
+
+const attempt = count(10_000);
+const requestId = count(2 ** 53 - 1);
+const inlineValue = bytes(INLINE_BYTES_MAX);
+const runtime = Type.Enum(["node", "browser"]);
+const role = Type.Enum(["worker", "driver"]);
+/** How bytes reach another peer. `local` never leaves the process. */
+export const path = Type.Enum(["local", "websocket", "webrtc", "relay"]);
+export type Path = Static<typeof path>;
+export type Runtime = Static<typeof runtime>;
+export type Role = Static<typeof role>;
+
+/** Where an object's bytes are, or what became of it. */
+const objectState = Type.Object({
+  object: id<ObjectId>(),
+  /** The value itself, if it is small. */
+  inline: Type.Optional(inlineValue),
+  sizeBytes: Type.Optional(sizeBytes),
+  /** Peers with a whole copy; never empty unless `inline` or `error` is there. */
+  locations: Type.Optional(ids<PeerId>()),
+  error: Type.Optional(wireError),
+});
+export type ObjectState = Static<typeof objectState>;
+
+const linkCounters = Type.Object({
+  peer: id<PeerId>(),
+  path,
+  /** Why this path and not a better one, in words, if there is a reason to give. */
+  reason: Type.Optional(text(256)),
+  /** Payload bytes of objects, not of control messages. */
+  sentBytes: sizeBytes,
+  receivedBytes: sizeBytes,
+});
+export type LinkCounters = Static<typeof linkCounters>;
+
+/**
+ * A function or class with its options. A driver sends it once, before the first task that uses it;
+ * the coordinator forwards it once to each worker that needs it.
+ */
+const define = Type.Object({
+  type: Type.Literal("define"),
+  callable: id<CallableId>(),
+  kind: Type.Enum(["function", "actor-class"]),
+  name: text(256),
+  source: text(SOURCE_CHARS_MAX),
+  demands,
+  /** A worker must have each of these labels with exactly this value. */
+  labels: Type.Optional(labels),
+  /** System failures survived; what the user's code throws is never retried. */
+  retriesMax: count(1_000),
+  /** Running time after which an attempt is stopped. */
+  timeoutMs: Type.Optional(milliseconds),
+  /** Higher first, within one job. */
+  priority: Type.Integer({ minimum: -1_000, maximum: 1_000 }),
+});
+export type Define = Static<typeof define>;
+
+/** Call a function, or construct an actor: the callable's kind says which. */
+const submit = Type.Object({
+  type: Type.Literal("submit"),
+  task: id<TaskId>(),
+  callable: id<CallableId>(),
+  /** The encoded array of arguments (objects/codec.ts). */
+  args: inlineValue,
+  /** Refs that are arguments themselves: the task starts when they exist, and sees their values. */
+  dependencies: Type.Optional(ids<ObjectId>()),
+  /** Refs inside other values: handed over as refs. */
+  contained: Type.Optional(ids<ObjectId>()),
+});
+export type Submit = Static<typeof submit>;
+
+const fromAnyPeer = {
+  hello: Type.Object({
+    type: Type.Literal("hello"),
+    protocolVersions: Type.Array(count(65_535), { minItems: 1, maxItems: 16 }),
+    token: text(256),
+    role,
+    runtime,
+    name: text(64),
+    /** Where peers that can open WebSockets reach this one directly. */
+    directUrl: Type.Optional(text(512)),
+    /** Whether this peer can use WebRTC. */
+    webrtc: Type.Boolean(),
+    /** Workers only: what it offers. */
+    capacity: Type.Optional(demands),
+    labels: Type.Optional(labels),
+  }),
+  /** Tells that the peer lives, and what it does: a task it does not name, it will not finish. */
+  heartbeat: Type.Object({
+    type: Type.Literal("heartbeat"),
+    tasks: Type.Array(Type.Tuple([id<TaskId>(), attempt]), { maxItems: 16_384 }),
+    links: Type.Optional(Type.Array(linkCounters, { maxItems: 4_096 })),
+    storedBytes: sizeBytes,
+  }),
+  /** A sealed value: inline, or in the sender's store. */
+  "put-object": Type.Object({
+    type: Type.Literal("put-object"),
+    object: id<ObjectId>(),
+    sizeBytes,
+    inline: Type.Optional(inlineValue),
+    error: Type.Optional(wireError),
+    contained: Type.Optional(ids<ObjectId>()),
+    /** The peer that holds the first ref, if not the sender: the caller of an actor. */
+    holder: Type.Optional(id<PeerId>()),
+  }),
+  /** An object of the sender that will exist later: the result of an actor call under way. */
+  "promise-object": Type.Object({ type: Type.Literal("promise-object"), object: id<ObjectId>() }),
+  /** The sender now has (or no longer has) a copy of the object. */
+  "copy-added": Type.Object({ type: Type.Literal("copy-added"), object: id<ObjectId>() }),
+  "copy-lost": Type.Object({ type: Type.Literal("copy-lost"), object: id<ObjectId>() }),
+  /** The sender holds refs to these (again), or no longer. */
+  hold: Type.Object({ type: Type.Literal("hold"), objects: ids<ObjectId>() }),
+  release: Type.Object({ type: Type.Literal("release"), objects: ids<ObjectId>() }),
+  /** Answered by one `object-located`, as soon as the object exists or cannot exist any more. */
+  "locate-object": Type.Object({ type: Type.Literal("locate-object"), object: id<ObjectId>() }),
+  /** Answered by `actor-located` now if it lives, else when it does; and again when it ends. */
+  "locate-actor": Type.Object({ type: Type.Literal("locate-actor"), actor: id<ActorId>() }),
+  /** End an actor: finish what it runs, then stop it. */
+  "end-actor": Type.Object({ type: Type.Literal("end-actor"), actor: id<ActorId>() }),
+  /** Answered by `introduction`, which carries the ticket for that peer. */
+  "introduce-me": Type.Object({ type: Type.Literal("introduce-me"), peer: id<PeerId>() }),
+  /** Answered by `answer` with the same number. */
+  query: Type.Object({
+    type: Type.Literal("query"),
+    request: requestId,
+    what: Type.Enum(["peers", "explain", "mesh"]),
+    object: Type.Optional(id<ObjectId>()),
+  }),
+  goodbye: Type.Object({ type: Type.Literal("goodbye"), reason: text(256) }),
+};
+
+const fromDrivers = {
+  define,
+  submit,
+  "cancel-task": Type.Object({ type: Type.Literal("cancel-task"), task: id<TaskId>() }),
+};
+
+const fromWorkers = {
+  "task-done": Type.Object({
+    type: Type.Literal("task-done"),
+    task: id<TaskId>(),
+    attempt,
+    sizeBytes,
+    inline: Type.Optional(inlineValue),
+    contained: Type.Optional(ids<ObjectId>()),
+    ranForMs: milliseconds,
+  }),
+  "task-failed": Type.Object({
+    type: Type.Literal("task-failed"),
+    task: id<TaskId>(),
+    attempt,
+    error: wireError,
+    ranForMs: milliseconds,
+  }),
+  "actor-ended": Type.Object({
+    type: Type.Literal("actor-ended"),
+    actor: id<ActorId>(),
+    error: wireError,
+  }),
+};
+
+export const driverMessages = messageCheck({ ...fromAnyPeer, ...fromDrivers });
+export const workerMessages = messageCheck({ ...fromAnyPeer, ...fromDrivers, ...fromWorkers });
+
+type AnyOf<Schemas> = {
+  [Name in keyof Schemas]: Schemas[Name] extends Type.TSchema ? Static<Schemas[Name]> : never;
+}[keyof Schemas];
+
+export type PeerMessage =
+  AnyOf<typeof fromAnyPeer> | AnyOf<typeof fromDrivers> | AnyOf<typeof fromWorkers>;
+export type Hello = Static<(typeof fromAnyPeer)["hello"]>;
+export type TaskDone = Static<(typeof fromWorkers)["task-done"]>;
+export type TaskFailed = Static<(typeof fromWorkers)["task-failed"]>;
+
+const iceServer = Type.Object({
+  urls: Type.Array(text(512), { maxItems: 8 }),
+  username: Type.Optional(text(256)),
+  credential: Type.Optional(text(256)),
+});
+
+/** Run one attempt of a task, or construct an actor. */
+const run = Type.Object({
+  type: Type.Literal("run"),
+  task: id<TaskId>(),
+  attempt,
+  callable: id<CallableId>(),
+  args: inlineValue,
+  dependencies: Type.Optional(Type.Array(objectState, { maxItems: 16_384 })),
+});
+export type Run = Static<typeof run>;
+
+const peerSummary = Type.Object({
+  peer: id<PeerId>(),
+  name: text(64),
+  role,
+  runtime,
+  tasksRunning: count(2 ** 31),
+  tasksDone: count(2 ** 53 - 1),
+  tasksFailed: count(2 ** 53 - 1),
+  actors: count(2 ** 31),
+  storedBytes: sizeBytes,
+  capacity: Type.Optional(demands),
+  labels: Type.Optional(labels),
+  links: Type.Array(linkCounters, { maxItems: 4_096 }),
+  connectedForMs: milliseconds,
+});
+export type PeerSummary = Static<typeof peerSummary>;
+
+const explanation = Type.Object({
+  /** One sentence for a person. */
+  text: text(2_048),
+  state: Type.Enum(["unknown", "waiting", "running", "done", "failed", "freed"]),
+  task: Type.Optional(id<TaskId>()),
+  /** What the task did so far, oldest first, at most the last sixteen steps. */
+  story: Type.Array(text(512), { maxItems: 16 }),
+});
+export type Explanation = Static<typeof explanation>;
+
+const meshSummary = Type.Object({
+  workers: count(2 ** 31),
+  drivers: count(2 ** 31),
+  tasksWaiting: count(2 ** 53 - 1),
+  tasksReady: count(2 ** 53 - 1),
+  tasksRunning: count(2 ** 53 - 1),
+  tasksDone: count(2 ** 53 - 1),
+  tasksFailed: count(2 ** 53 - 1),
+  tasksRetried: count(2 ** 53 - 1),
+  actors: count(2 ** 31),
+  objects: count(2 ** 53 - 1),
+  objectBytes: sizeBytes,
+  relayedBytes: sizeBytes,
+});
+export type MeshSummary = Static<typeof meshSummary>;
+
+const fromCoordinator = {
+  welcome: Type.Object({
+    type: Type.Literal("welcome"),
+    protocolVersion: count(65_535),
+    peer: id<PeerId>(),
+    job: id<JobId>(),
+    heartbeatEveryMs: milliseconds,
+    /** Shared by this peer and the coordinator alone; tickets for this peer are signed with it. */
+    ticketKey: bytes(32),
+    /** Lets this peer, and nobody else, use its id on the PeerJS signalling server. */
+    signalKey: text(128),
+    iceServers: Type.Array(iceServer, { maxItems: 16 }),
+  }),
+  define,
+  run,
+  "cancel-run": Type.Object({ type: Type.Literal("cancel-run"), task: id<TaskId>(), attempt }),
+  /** Nobody refers to these any more: forget every copy. */
+  "free-objects": Type.Object({ type: Type.Literal("free-objects"), objects: ids<ObjectId>() }),
+  "object-located": Type.Object({
+    type: Type.Literal("object-located"),
+    state: objectState,
+    /** The worker that made it, if a task did. */
+    worker: Type.Optional(id<PeerId>()),
+  }),
+  "actor-located": Type.Object({
+    type: Type.Literal("actor-located"),
+    actor: id<ActorId>(),
+    worker: Type.Optional(id<PeerId>()),
+    /** There if the actor has ended. */
+    error: Type.Optional(wireError),
+  }),
+  "stop-actor": Type.Object({ type: Type.Literal("stop-actor"), actor: id<ActorId>() }),
+  introduction: Type.Object({
+    type: Type.Literal("introduction"),
+    peer: id<PeerId>(),
+    /** Proves to that peer that the coordinator knows the bearer (tickets.ts). */
+    ticket: Type.Optional(bytes(64)),
+    runtime: Type.Optional(runtime),
+    directUrl: Type.Optional(text(512)),
+    webrtc: Type.Optional(Type.Boolean()),
+    /** There if that peer is gone. */
+    error: Type.Optional(wireError),
+  }),
+  answer: Type.Object({
+    type: Type.Literal("answer"),
+    request: requestId,
+    peers: Type.Optional(Type.Array(peerSummary, { maxItems: 10_000 })),
+    explanation: Type.Optional(explanation),
+    mesh: Type.Optional(meshSummary),
+  }),
+  /** A peer this one may be linked to has left: its links, actors and copies are gone. */
+  "peer-left": Type.Object({ type: Type.Literal("peer-left"), peer: id<PeerId>() }),
+  /** Something of the receiver's job will not go on by itself; `text` says why. */
+  warning: Type.Object({
+    type: Type.Literal("warning"),
+    task: Type.Optional(id<TaskId>()),
+    text: text(2_048),
+  }),
+  /** The message before was refused. */
+  refused: Type.Object({ type: Type.Literal("refused"), error: wireError }),
+  /** The last message of a session. */
+  bye: Type.Object({ type: Type.Literal("bye"), error: wireError }),
+};
+export const coordinatorMessages = messageCheck(fromCoordinator);
+export type CoordinatorMessage = AnyOf<typeof fromCoordinator>;
+export type Welcome = Static<(typeof fromCoordinator)["welcome"]>;
+export type Introduction = Static<(typeof fromCoordinator)["introduction"]>;
+
+/** Header of a data frame that the coordinator passes on. On the way in `peer` is the receiver; on
+ *  the way out it is the sender. */
+const relayHeader = Type.Object({
+  type: Type.Literal("relay"),
+  peer: id<PeerId>(),
+  /** Bytes the sender of this frame has consumed of the other direction: opens its window. */
+  consumedBytes: sizeBytes,
+  /** The link ends with this frame. */
+  close: Type.Optional(text(256)),
+  /** The link begins with this frame. */
+  open: Type.Optional(Type.Boolean()),
+});
+export type RelayHeader = Static<typeof relayHeader>;
+export const relayHeaders = messageCheck({ relay: relayHeader });
+

@@ -1,0 +1,78 @@
+import Type, { type Static, type TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { ERROR_CODES, type ErrorCode } from "../errors.ts";
+import { ERROR_TEXT_CHARS_MAX, REFS_PER_MESSAGE_MAX, STACK_CHARS_MAX } from "./limits.ts";
+
+/**
+ * The field types that messages are made of. Each is bounded, so that a message that passed its
+ * check can be trusted without further looks.
+ */
+
+const ID_PATTERN = "^[A-Za-z0-9_-]+(\\.[a-z0-9]+)?$";
+
+export const id = <T extends string>() =>
+  Type.Unsafe<T>(Type.String({ minLength: 1, maxLength: 64, pattern: ID_PATTERN }));
+
+export const ids = <T extends string>() =>
+  Type.Array(id<T>(), { maxItems: REFS_PER_MESSAGE_MAX });
+
+export const bytes = (bytesMax: number) =>
+  Type.Refine(
+    Type.Unsafe<Uint8Array<ArrayBuffer>>({}),
+    (value) => value instanceof Uint8Array && value.byteLength <= bytesMax,
+    () => `must be at most ${bytesMax} bytes`,
+  );
+
+export const text = (charsMax: number) => Type.String({ maxLength: charsMax });
+export const count = (max: number) => Type.Integer({ minimum: 0, maximum: max });
+export const sizeBytes = count(2 ** 53 - 1);
+export const milliseconds = Type.Number({ minimum: 0, maximum: 31_536_000_000 });
+
+export const wireError = Type.Object({
+  code: Type.Unsafe<ErrorCode>(Type.Enum(Object.keys(ERROR_CODES))),
+  message: text(ERROR_TEXT_CHARS_MAX),
+  details: Type.Optional(
+    Type.Record(text(64), Type.Union([text(1024), Type.Number()]), { maxProperties: 32 }),
+  ),
+  /** The user's own error behind this one: its name, message and the stack where it was thrown. */
+  cause: Type.Optional(
+    Type.Object({
+      name: text(256),
+      message: text(ERROR_TEXT_CHARS_MAX),
+      stack: Type.Optional(text(STACK_CHARS_MAX)),
+    }),
+  ),
+});
+export type WireError = Static<typeof wireError>;
+
+/** Integer amounts, so that sums compare exactly. Thousandths, except bytes. */
+export const demands = Type.Object({
+  cpuMilli: count(1_024_000),
+  gpuMilli: count(64_000),
+  memoryBytes: sizeBytes,
+  custom: Type.Optional(Type.Record(text(64), count(2 ** 40), { maxProperties: 32 })),
+});
+export type Demands = Static<typeof demands>;
+
+export const labels = Type.Record(text(64), text(256), { maxProperties: 32 });
+export type Labels = Static<typeof labels>;
+
+/** Turn a table of schemas, one per message type, into one compiled check. */
+export function messageCheck<Schemas extends Record<string, TSchema>>(schemas: Schemas) {
+  const compiled = new Map(Object.entries(schemas).map(([type, schema]) => [type, Compile(schema)]));
+  return {
+    /** Whether `message` is one of the table, exactly. */
+    accepts(message: unknown): message is Static<Schemas[keyof Schemas]> {
+      if (typeof message !== "object" || message === null || !("type" in message)) return false;
+      return compiled.get(message.type as string)?.Check(message) ?? false;
+    },
+    /** For people: what is wrong with a message that was not accepted. */
+    complaint(message: unknown): string {
+      const type = (message as { type?: unknown } | null)?.type;
+      const check = typeof type === "string" ? compiled.get(type) : undefined;
+      if (!check) return `no message of type ${JSON.stringify(type)?.slice(0, 80)} is allowed here`;
+      const [first] = check.Errors(message);
+      return `${String(type)}${first ? `${first.instancePath} ${first.message}` : " is malformed"}`;
+    },
+  };
+}

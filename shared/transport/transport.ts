@@ -1,0 +1,39 @@
+/**
+ * One ordered, reliable, message-preserving connection to one peer. Everything above this line is
+ * the same over a WebSocket, a data channel, a MessagePort, the coordinator's relay or memory.
+ *
+ * Contract, checked for every implementation by `transportContract` (contract.ts):
+ *   T1. Messages arrive whole, once, and in the order they were sent, whatever their size.
+ *   T2. `closed` settles exactly once on both ends, and nothing is delivered after it.
+ *   T3. `send` after close neither throws nor delivers: it resolves, and `closed` tells why.
+ *   T4. `send` resolves when the transport wants more. A sender that awaits it never has more than
+ *       one message above HIGH_WATER_BYTES queued, however slowly the other end reads.
+ *   T5. A `send` that waits is released by close.
+ */
+export interface Transport {
+  readonly path: TransportPath;
+
+  /** Resolves with the reason when the connection ends, from either side. Never rejects. */
+  readonly closed: Promise<CloseReason>;
+
+  /**
+   * Queue one message. The transport owns the bytes until they are sent: do not change them.
+   * @returns when the transport wants more (T4). Ignoring it is fine for small control messages.
+   */
+  send(message: Uint8Array<ArrayBuffer>): Promise<void>;
+
+  /**
+   * The receiver. Exactly one; messages that arrive before it is set wait for it. If it returns a
+   * promise, the next message is delivered when that settles: a slow reader slows the sender (T4).
+   */
+  onMessage: ((message: Uint8Array<ArrayBuffer>) => void | Promise<void>) | undefined;
+
+  close(reason: CloseReason): void;
+}
+
+export type TransportPath = "memory" | "message-port" | "websocket" | "webrtc" | "relay";
+
+export interface CloseReason {
+  readonly code: "done" | "peer-left" | "protocol-violation" | "refused" | "timeout" | "failed";
+  readonly detail?: string;
+}

@@ -1,0 +1,70 @@
+import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import type { Define } from "../protocol/messages.ts";
+import type { WireError } from "../protocol/schema.ts";
+
+/**
+ * The seam between a worker's agent (which talks to the mesh) and its executors (which run user
+ * code). A Node worker's executors are worker threads, a tab's are Web Workers in the cage; the
+ * agent cannot tell.
+ */
+
+/** The bytes of a sealed object (objects/codec.ts). In Node they may be in a SharedArrayBuffer. */
+export type ObjectBytes = Uint8Array<ArrayBufferLike>;
+
+/** One thing to run. Orders of one lane run one after the other, lanes run concurrently. */
+export interface Order {
+  /** Names this order in its {@link Outcome}: unique among the orders an executor has. */
+  readonly key: string;
+  readonly kind: "task" | "create-actor" | "call" | "end-actor";
+  /** The function or class. Not for `call` and `end-actor`. */
+  readonly callable?: CallableId;
+  /** The actor's lane. Tasks share one lane of their own. */
+  readonly actor?: ActorId;
+  readonly method?: string;
+  /** The encoded array of arguments. */
+  readonly args: Uint8Array;
+  /** Values of the arguments that are refs themselves. */
+  readonly dependencies: readonly { readonly object: ObjectId; readonly bytes: ObjectBytes }[];
+}
+
+/** What became of an order: a sealed value or an error. */
+export interface Outcome {
+  readonly key: string;
+  readonly ranForMs: number;
+  readonly value?: { readonly bytes: ObjectBytes; readonly contained: readonly ObjectId[] };
+  readonly error?: WireError;
+}
+
+/** What an agent hears from an executor. Calls arrive in the order the executor made them. */
+export interface ExecutorListener {
+  onReady(): void;
+  onOutcomes(outcomes: readonly Outcome[]): void;
+  /** User code got hold of refs (they were inside its arguments), or let go of them. */
+  onHold(objects: readonly ObjectId[]): void;
+  onRelease(objects: readonly ObjectId[]): void;
+  /** User code asks for the value behind a ref. Rejects with a MeshError. */
+  fetch(object: ObjectId): Promise<ObjectBytes>;
+  /** The executor is gone: it was stopped, or it crashed (then `reason` says how). */
+  onEnded(reason: string): void;
+}
+
+export interface ExecutorHandle {
+  /** Make a callable known, before the first order that names it. */
+  define(callable: Define): void;
+  run(orders: readonly Order[]): void;
+  /** End it at once, whatever it runs. `onEnded` follows. */
+  stop(): void;
+}
+
+export interface ExecutorSpawner {
+  spawn(listener: ExecutorListener): ExecutorHandle;
+}
+
+/** What an executor is told when it starts. */
+export interface ExecutorSettings {
+  readonly workerName: string;
+  /** The tfjs backend that won on this machine, once one executor has measured it. */
+  readonly backend?: TensorBackendName;
+}
+
+export type TensorBackendName = "webgpu" | "wasm" | "cpu";

@@ -1,0 +1,208 @@
+import { LinkedSet } from "../../shared/collections/linked-set.ts";
+import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
+import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
+
+/**
+ * Where one task stands. Every other field of its record follows from this.
+ *
+ *   waiting ──> ready ──> running ──> (settled: the record is gone)
+ *                 ^          │  └───> alive   an actor that was constructed; until it ends
+ *                 └──────────┘  the worker was lost and retries remain
+ */
+export type TaskState = "waiting" | "ready" | "running" | "alive";
+
+/** One line of a task's story, kept for `explain`. */
+export interface Chapter {
+  readonly atMs: number;
+  readonly what: string;
+}
+
+export interface TaskRecord {
+  readonly id: TaskId;
+  readonly group: SchedulingClass;
+  readonly submittedMs: number;
+  state: TaskState;
+  /** Counts launches, from 0. A message about an older attempt is stale and is ignored. */
+  attempt: number;
+  /** Set exactly while `state` is `running` or `alive`. */
+  worker: WorkerRecord | undefined;
+  /** When a worker last said that it has this attempt, or when it was told to. */
+  leasedMs: number;
+  /** Arguments that do not exist yet. Non-empty exactly while `state` is `waiting`. */
+  missing: Set<ObjectId> | undefined;
+  /** What went wrong so far; most tasks have no story. */
+  story: Chapter[] | undefined;
+}
+
+/**
+ * Tasks with the same demands and constraints wait in one queue: one decision about the first of
+ * them is a decision about all. A class is what a driver defined: one function with its options.
+ */
+export interface SchedulingClass {
+  readonly id: CallableId;
+  readonly job: JobId;
+  readonly name: string;
+  readonly isActor: boolean;
+  readonly demands: Demands;
+  readonly labels: Labels;
+  readonly retriesMax: number;
+  readonly priority: number;
+  /** Exactly the tasks of this class in state `ready`, oldest first. */
+  readonly queue: LinkedSet<TaskId>;
+  /** Workers that can run it and, as far as known, have the resources free now. */
+  readonly open: LinkedSet<WorkerRecord>;
+  /** Workers that can run it, are busy, and may take a task ahead of time. */
+  readonly deep: LinkedSet<WorkerRecord>;
+  /** How many workers could run it if they were idle. */
+  feasible: number;
+  /** Moving average of how long its tasks run; unknown before the first ends. */
+  averageMs: number | undefined;
+  /** Since when tasks wait although no worker could ever run them; and whether that was said. */
+  stuckSinceMs: number | undefined;
+  warned: boolean;
+}
+
+export interface WorkerRecord {
+  readonly id: PeerId;
+  readonly name: string;
+  readonly capacity: Demands;
+  readonly labels: Labels;
+  /** A worker silent for longer than this is dropped. */
+  readonly silenceMsMax: number;
+  /** Tasks and actors it was given, prefetched ones included. */
+  readonly assigned: Set<TaskRecord>;
+  /** Sum of the demands of `assigned` without `prefetched`; never above `capacity`. */
+  readonly used: { cpuMilli: number; gpuMilli: number; memoryBytes: number };
+  readonly usedCustom: Map<string, number>;
+  /** How many of `assigned` are in state `running`: actors that live do not count. */
+  launched: number;
+  /** Those of `assigned` that wait on the worker for resources, in the order it starts them. */
+  readonly prefetched: LinkedSet<TaskRecord>;
+  /** Classes in whose `open` this worker is missing because it had no room. */
+  readonly demotedFrom: Set<SchedulingClass>;
+  lastSeenMs: number;
+  tasksDone: number;
+  tasksFailed: number;
+}
+
+/** What one driver owns in the scheduler. */
+export interface JobRecord {
+  readonly tasks: Set<TaskRecord>;
+  readonly classes: Set<SchedulingClass>;
+}
+
+/** All the scheduler knows. Every collection keeps insertion order, so a replay is exact. */
+export interface SchedulerState {
+  readonly tasks: Map<TaskId, TaskRecord>;
+  readonly classes: Map<CallableId, SchedulingClass>;
+  readonly jobs: Map<JobId, JobRecord>;
+  readonly workers: Map<PeerId, WorkerRecord>;
+  /** Classes with ready tasks, by priority (see `priorities`); within one, served in turn. */
+  readonly readyClasses: Map<number, LinkedSet<SchedulingClass>>;
+  /** The keys of `readyClasses`, highest first. */
+  readonly priorities: number[];
+  /** Tasks that wait for an object. */
+  readonly dependents: Map<ObjectId, Set<TaskRecord>>;
+  /** Exactly the tasks in state `running`, oldest lease first. */
+  readonly leased: LinkedSet<TaskRecord>;
+  /** Workers by how long they may be silent; within one limit, longest silent first. */
+  readonly silent: Map<number, LinkedSet<WorkerRecord>>;
+  readonly counters: { done: number; failed: number; retried: number };
+}
+
+/** What happened. Time is a field, so the log of events replays to the same state. */
+export type SchedulerEvent = { readonly atMs: number } & (
+  | {
+      readonly type: "worker-joined";
+      readonly worker: PeerId;
+      readonly name: string;
+      readonly capacity: Demands;
+      readonly labels: Labels;
+      readonly silenceMsMax: number;
+    }
+  | { readonly type: "worker-left"; readonly worker: PeerId; readonly why: string }
+  | {
+      readonly type: "heartbeat";
+      readonly worker: PeerId;
+      readonly tasks: readonly (readonly [TaskId, number])[];
+    }
+  | {
+      readonly type: "class-defined";
+      readonly id: CallableId;
+      readonly job: JobId;
+      readonly name: string;
+      readonly isActor: boolean;
+      readonly demands: Demands;
+      readonly labels: Labels;
+      readonly retriesMax: number;
+      readonly priority: number;
+    }
+  | {
+      readonly type: "task-submitted";
+      readonly task: TaskId;
+      readonly class: CallableId;
+      /** Arguments that do not exist yet. */
+      readonly missing: readonly ObjectId[];
+    }
+  | { readonly type: "object-available"; readonly object: ObjectId }
+  | { readonly type: "object-failed"; readonly object: ObjectId; readonly error: WireError }
+  | {
+      readonly type: "task-done";
+      readonly worker: PeerId;
+      readonly task: TaskId;
+      readonly attempt: number;
+      readonly ranForMs: number;
+    }
+  | {
+      readonly type: "task-failed";
+      readonly worker: PeerId;
+      readonly task: TaskId;
+      readonly attempt: number;
+      readonly error: WireError;
+    }
+  | { readonly type: "task-cancelled"; readonly task: TaskId; readonly why: string }
+  | {
+      readonly type: "actor-ended";
+      readonly worker: PeerId;
+      readonly actor: ActorId;
+      readonly error: WireError;
+    }
+  | { readonly type: "actor-unwanted"; readonly actor: ActorId; readonly why: string }
+  | { readonly type: "job-ended"; readonly job: JobId }
+  | { readonly type: "tick" }
+);
+
+/** What the outside must now do. Effects are facts to carry out, never questions. */
+export type SchedulerEffect =
+  | {
+      readonly type: "run";
+      readonly worker: PeerId;
+      readonly task: TaskId;
+      readonly attempt: number;
+    }
+  | {
+      readonly type: "cancel-run";
+      readonly worker: PeerId;
+      readonly task: TaskId;
+      readonly attempt: number;
+    }
+  /** The result that came with the present event counts. For an actor: it lives now. */
+  | { readonly type: "accept-result"; readonly task: TaskId; readonly worker: PeerId }
+  | { readonly type: "fail-task"; readonly task: TaskId; readonly error: WireError }
+  | { readonly type: "stop-actor"; readonly worker: PeerId; readonly actor: ActorId }
+  | { readonly type: "actor-died"; readonly actor: ActorId; readonly error: WireError }
+  | { readonly type: "drop-worker"; readonly worker: PeerId; readonly why: string }
+  | { readonly type: "warn"; readonly job: JobId; readonly task: TaskId; readonly text: string };
+
+export const emptySchedulerState = (): SchedulerState => ({
+  tasks: new Map(),
+  classes: new Map(),
+  jobs: new Map(),
+  workers: new Map(),
+  readyClasses: new Map(),
+  priorities: [],
+  dependents: new Map(),
+  leased: new LinkedSet(),
+  silent: new Map(),
+  counters: { done: 0, failed: 0, retried: 0 },
+});

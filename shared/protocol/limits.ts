@@ -11,6 +11,9 @@ export const BATCH_BYTES_MAX = 16 * 2 ** 20;
 export const BATCH_BYTES_TARGET = BATCH_BYTES_MAX / 4;
 export const BATCH_MESSAGES_MAX = 65_536;
 
+/** One message of a transport: a batch, or a frame with one chunk. Bounds what reassembly holds. */
+export const MESSAGE_BYTES_MAX = BATCH_BYTES_MAX + 2 ** 20;
+
 /** A function's source. Larger programs travel as packages. */
 export const SOURCE_CHARS_MAX = 512 * 1024;
 
@@ -28,8 +31,14 @@ export const SOCKET_CHUNK_BYTES = 1024 * 1024;
 export const HIGH_WATER_BYTES = 1024 * 1024;
 export const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2;
 
+/** The same for WebSockets and data channels, where a window must cover the round trip: 4 MiB carry
+ *  80 MB/s at 50 ms. */
+export const SOCKET_WINDOW_BYTES = 4 * 2 ** 20;
+
 /** Unacknowledged bytes of one relayed link: what the coordinator may have to hold for it. */
 export const RELAY_WINDOW_BYTES = 1024 * 1024;
+/** A relayed message travels in pieces, so that one link cannot hog the control connection. */
+export const RELAY_PIECE_BYTES = 256 * 1024;
 
 export const REFS_PER_MESSAGE_MAX = 16_384;
 export const ERROR_TEXT_CHARS_MAX = 8_192;

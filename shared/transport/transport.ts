@@ -4,10 +4,15 @@
  *
  * Contract, checked for every implementation by `transportContract` (contract.ts):
  *   T1. Messages arrive whole, once, and in the order they were sent, whatever their size.
- *   T2. `closed` settles exactly once on both ends, and nothing is delivered after it.
+ *   T2. `closed` settles exactly once on both ends with the reason of the end that closed first, and
+ *       nothing is delivered after it. Messages sent just before a close usually arrive; none of
+ *       them has to.
  *   T3. `send` after close neither throws nor delivers: it resolves, and `closed` tells why.
  *   T4. `send` resolves when the transport wants more. A sender that awaits it never has more than
- *       one message above HIGH_WATER_BYTES queued, however slowly the other end reads.
+ *       one message above the window on its way, however slowly the other end reads: what counts is
+ *       what the reader took, not what arrived. The window is HIGH_WATER_BYTES in memory and on
+ *       ports, SOCKET_WINDOW_BYTES on WebSockets and data channels, RELAY_WINDOW_BYTES on the relay.
+ *       A sender that never awaits is cut off when it is 64 MiB ahead of the reader.
  *   T5. A `send` that waits is released by close.
  */
 export interface Transport {

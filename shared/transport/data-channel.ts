@@ -1,0 +1,176 @@
+import { systemClock, type Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import {
+  HIGH_WATER_BYTES,
+  LOW_WATER_BYTES,
+  RTC_CHUNK_BYTES,
+  SOCKET_WINDOW_BYTES,
+} from "../protocol/limits.ts";
+import { reasonToText, textToReason } from "./close-reason.ts";
+import { dataOf, type EventSourceLike } from "./event-source.ts";
+import { Reassembly } from "./reassembly.ts";
+import type { CloseReason, Transport } from "./transport.ts";
+import { WindowedTransport } from "./windowed-transport.ts";
+
+/** An `RTCDataChannel` of a browser or of node-datachannel's polyfill. */
+export interface DataChannelLike extends EventSourceLike {
+  binaryType: string;
+  readonly readyState: string;
+  readonly bufferedAmount: number;
+  bufferedAmountLowThreshold: number;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(): void;
+}
+
+export interface DataChannelOptions {
+  /** The other end's `maxMessageSize`, asked when the channel is open and the answer is known. */
+  messageBytesMax(): number | null | undefined;
+  /** Called once, when the channel needs its PeerConnection no longer. */
+  onClose(): void;
+  clock?: Clock;
+}
+
+/** The last byte of each piece. At the end, because messages must start aligned (T1). */
+const LAST = 0;
+const MORE = 1;
+
+/** How long a channel may take to close in good order. */
+const CLOSE_MS_MAX = 1_000;
+
+/**
+ * A transport over a reliable, ordered data channel, which may still be connecting; the channel is
+ * its own from now on. Pieces of messages are binary; the text `a12345` acknowledges 12,345 consumed
+ * bytes, and `x` with a reason closes.
+ */
+export function dataChannelTransport(
+  channel: DataChannelLike,
+  options: DataChannelOptions,
+): Transport {
+  return new ChannelWire(channel, options).transport;
+}
+
+class ChannelWire {
+  readonly transport: WindowedTransport;
+  readonly #channel: DataChannelLike;
+  readonly #options: DataChannelOptions;
+  readonly #reassembly = new Reassembly();
+  /** What the channel has not taken yet; of the first, everything before `#sentOfFirst` is gone. */
+  readonly #outgoing: Uint8Array<ArrayBuffer>[] = [];
+  #sentOfFirst = 0;
+  #isReleased = false;
+
+  constructor(channel: DataChannelLike, options: DataChannelOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    this.transport = new WindowedTransport(
+      "webrtc",
+      {
+        send: (message) => {
+          this.#outgoing.push(message);
+          this.#pump();
+        },
+        acknowledge: (consumedBytes) => this.#say(`a${consumedBytes}`),
+        close: (reason) => this.#close(reason),
+      },
+      SOCKET_WINDOW_BYTES,
+    );
+    channel.binaryType = "arraybuffer";
+    channel.bufferedAmountLowThreshold = LOW_WATER_BYTES;
+    channel.addEventListener("open", () => this.#pump());
+    channel.addEventListener("bufferedamountlow", () => this.#pump());
+    channel.addEventListener("message", (event) => this.#receive(dataOf(event)));
+    channel.addEventListener("close", () => {
+      this.transport.ended({ code: "peer-left", detail: "the data channel closed" });
+      this.#release();
+    });
+    void this.transport.closed.then(() => (this.#outgoing.length = 0));
+  }
+
+  /** Give the channel pieces until it has enough; `bufferedamountlow` asks for more. */
+  #pump(): void {
+    while (this.#outgoing.length > 0 && this.#channel.readyState === "open") {
+      if (this.#channel.bufferedAmount >= HIGH_WATER_BYTES) return;
+      const message = this.#outgoing[0]!;
+      const end = Math.min(message.length, this.#sentOfFirst + this.#pieceBytesMax());
+      const piece = new Uint8Array(end - this.#sentOfFirst + 1);
+      piece.set(message.subarray(this.#sentOfFirst, end));
+      piece[piece.length - 1] = end === message.length ? LAST : MORE;
+      if (!this.#trySend(piece)) return;
+      this.#sentOfFirst = end;
+      if (end === message.length) {
+        this.#outgoing.shift();
+        this.#sentOfFirst = 0;
+      }
+    }
+  }
+
+  #pieceBytesMax(): number {
+    // 0 and nothing mean that the other end did not say; every stack takes 64 KiB.
+    const messageBytesMax = this.#options.messageBytesMax() || RTC_CHUNK_BYTES;
+    return Math.min(messageBytesMax, RTC_CHUNK_BYTES) - 1;
+  }
+
+  #say(text: string): void {
+    if (this.#channel.readyState === "open") this.#trySend(text);
+  }
+
+  #trySend(data: string | Uint8Array<ArrayBuffer>): boolean {
+    try {
+      this.#channel.send(data);
+      return true;
+    } catch (cause) {
+      const detail = `the data channel did not take a message: ${String(cause)}`;
+      this.transport.close({ code: "failed", detail });
+      return false;
+    }
+  }
+
+  #receive(data: unknown): void {
+    if (data instanceof ArrayBuffer && data.byteLength > 0) this.#receivePiece(new Uint8Array(data));
+    else if (typeof data === "string" && data.startsWith("a")) {
+      this.transport.acknowledged(data.slice(1));
+    } else if (typeof data === "string" && data.startsWith("x")) {
+      this.transport.ended(textToReason(data.slice(1)));
+      this.#closeChannel();
+    } else this.transport.violated("sent neither a piece nor an acknowledgement");
+  }
+
+  #receivePiece(piece: Uint8Array<ArrayBuffer>): void {
+    const flag = piece[piece.length - 1];
+    if (flag !== LAST && flag !== MORE) {
+      this.transport.violated(`sent a piece with flag ${flag}`);
+      return;
+    }
+    try {
+      const message = this.#reassembly.add(piece.subarray(0, -1), flag === MORE);
+      if (message) this.transport.received(message);
+    } catch (error) {
+      if (!MeshError.is(error) || error.code !== "PROTOCOL_VIOLATION") throw error;
+      this.transport.violated(error.message);
+    }
+  }
+
+  #close(reason: CloseReason): void {
+    this.#outgoing.length = 0;
+    if (this.#channel.readyState === "open") {
+      try {
+        this.#channel.send(`x${reasonToText(reason)}`);
+      } catch {
+        // It is closing anyway; the other end learns that much from the channel.
+      }
+    }
+    this.#closeChannel();
+  }
+
+  /** In good order if the other end answers, so that what was sent gets there. */
+  #closeChannel(): void {
+    (this.#options.clock ?? systemClock).after(CLOSE_MS_MAX, () => this.#release());
+    this.#channel.close();
+  }
+
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#options.onClose();
+  }
+}

@@ -1,0 +1,42 @@
+import { MeshError } from "../errors.ts";
+import { MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
+
+/** A piece that is not the last one has at least this many bytes, which bounds their number. */
+const PIECE_BYTES_MIN = 1024;
+
+/** Puts the pieces of one message after another together again, in bounded memory. */
+export class Reassembly {
+  #pieces: Uint8Array<ArrayBuffer>[] = [];
+  #totalBytes = 0;
+
+  /**
+   * @param more whether further pieces of this message follow.
+   * @returns the message if it is complete. A message in one piece is that piece, not a copy.
+   * @throws MeshError `PROTOCOL_VIOLATION` if it gets too long, or comes in too many pieces.
+   */
+  add(piece: Uint8Array<ArrayBuffer>, more: boolean): Uint8Array<ArrayBuffer> | undefined {
+    if (!more && this.#pieces.length === 0) return piece;
+    this.#pieces.push(piece);
+    this.#totalBytes += piece.length;
+    if (this.#totalBytes > MESSAGE_BYTES_MAX) {
+      throw new MeshError("PROTOCOL_VIOLATION", `sent a message over ${MESSAGE_BYTES_MAX} bytes`);
+    }
+    if (more) {
+      if (piece.length >= PIECE_BYTES_MIN) return undefined;
+      throw new MeshError("PROTOCOL_VIOLATION", `sent a piece of ${piece.length} bytes`);
+    }
+    return this.#join();
+  }
+
+  #join(): Uint8Array<ArrayBuffer> {
+    const message = new Uint8Array(this.#totalBytes);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      message.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [];
+    this.#totalBytes = 0;
+    return message;
+  }
+}

@@ -12,10 +12,16 @@ export function checkInvariants(state: SchedulerState): void {
   let silentWorkers = 0;
   for (const [limitMs, silent] of state.silent) {
     silentWorkers += silent.size;
-    oldestFirst(`workers silent for ${limitMs}`, [...silent].map(({ lastSeenMs }) => lastSeenMs));
+    oldestFirst(
+      `workers silent for ${limitMs}`,
+      [...silent].map(({ lastSeenMs }) => lastSeenMs),
+    );
   }
   invariant(silentWorkers === state.workers.size, "every worker is watched for silence");
-  oldestFirst("leases", [...state.leased].map(({ leasedMs }) => leasedMs));
+  oldestFirst(
+    "leases",
+    [...state.leased].map(({ leasedMs }) => leasedMs),
+  );
   const sorted = [...state.priorities].sort((a, b) => b - a);
   invariant(sorted.join() === state.priorities.join(), "priorities are highest first");
 }
@@ -27,7 +33,10 @@ function checkTasks(state: SchedulerState): void {
     const placed = task.state === "running" || task.state === "alive";
     invariant((task.worker !== undefined) === placed, `${id}: placed iff running or alive`);
     invariant(state.leased.has(task) === (task.state === "running"), `${id}: leased iff running`);
-    invariant((task.missing !== undefined) === (task.state === "waiting"), `${id}: lacks iff waits`);
+    invariant(
+      (task.missing !== undefined) === (task.state === "waiting"),
+      `${id}: lacks iff waits`,
+    );
     invariant(task.missing?.size !== 0, `${id}: waits for nothing`);
     invariant(task.attempt <= group.retriesMax, `${id}: more attempts than allowed`);
     invariant(state.jobs.get(group.job)?.tasks.has(task), `${id}: its job disowns it`);

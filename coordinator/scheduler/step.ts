@@ -164,7 +164,14 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       vacate(state, task);
       forget(state, task);
     }
-    effects.push({ type: "accept-result", task: id, worker: workerId });
+    const { name } = group;
+    effects.push({
+      type: "accept-result",
+      task: id,
+      worker: workerId,
+      name,
+      attempts: attempt + 1,
+    });
   },
 
   "task-failed"(state, { worker: workerId, task: id, attempt, error, atMs }, effects) {
@@ -345,7 +352,8 @@ function failTask(
   if (task.worker) vacate(state, task);
   state.counters.failed += 1;
   forget(state, task);
-  effects.push({ type: "fail-task", task: task.id, error });
+  const { name } = task.group;
+  effects.push({ type: "fail-task", task: task.id, error, name, attempts: task.attempt + 1 });
 }
 
 function dropDependent(state: SchedulerState, object: ObjectId, task: TaskRecord): void {

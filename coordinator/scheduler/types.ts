@@ -187,8 +187,20 @@ export type SchedulerEffect =
       readonly attempt: number;
     }
   /** The result that came with the present event counts. For an actor: it lives now. */
-  | { readonly type: "accept-result"; readonly task: TaskId; readonly worker: PeerId }
-  | { readonly type: "fail-task"; readonly task: TaskId; readonly error: WireError }
+  | {
+      readonly type: "accept-result";
+      readonly task: TaskId;
+      readonly worker: PeerId;
+      readonly name: string;
+      readonly attempts: number;
+    }
+  | {
+      readonly type: "fail-task";
+      readonly task: TaskId;
+      readonly error: WireError;
+      readonly name: string;
+      readonly attempts: number;
+    }
   | { readonly type: "stop-actor"; readonly worker: PeerId; readonly actor: ActorId }
   | { readonly type: "actor-died"; readonly actor: ActorId; readonly error: WireError }
   | { readonly type: "drop-worker"; readonly worker: PeerId; readonly why: string }

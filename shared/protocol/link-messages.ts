@@ -15,6 +15,8 @@ const linkSchemas = {
     from: id<PeerId>(),
     /** Signed by the coordinator for exactly this pair (tickets.ts). */
     ticket: bytes(64),
+    /** Why the opener uses this path and not a better one, in words, if there is a reason. */
+    reason: Type.Optional(text(256)),
   }),
   "link-welcome": Type.Object({ type: Type.Literal("link-welcome") }),
   "link-refused": Type.Object({ type: Type.Literal("link-refused"), error: wireError }),
@@ -35,11 +37,14 @@ const linkSchemas = {
 
   /**
    * Call a method. Calls of one caller are numbered per actor from 0 and run in that order; after a
-   * link broke they are sent again, and a number that was seen before is not run twice.
+   * link broke they are sent again, and a number that was seen before is not run twice. Numbers below
+   * `acknowledged` that the callee never saw were given up by the caller: it must not wait for them.
    */
   call: Type.Object({
     type: Type.Literal("call"),
     actor: id<ActorId>(),
+    /** Which numbering: a caller that forgot an actor starts a new one, higher than those before. */
+    lane: sequence,
     sequence,
     /** The id of the result, made by the caller. */
     result: id<ObjectId>(),
@@ -53,6 +58,7 @@ const linkSchemas = {
   "call-done": Type.Object({
     type: Type.Literal("call-done"),
     actor: id<ActorId>(),
+    lane: sequence,
     sequence,
     sizeBytes,
     /** The value, if it is small. Otherwise it is in the answering peer's store. */
@@ -60,11 +66,19 @@ const linkSchemas = {
     error: Type.Optional(wireError),
     contained: Type.Optional(ids<ObjectId>()),
   }),
+  /** Answers below this number have arrived. For callers that have no next call to say it in. */
+  "call-ack": Type.Object({
+    type: Type.Literal("call-ack"),
+    actor: id<ActorId>(),
+    lane: sequence,
+    acknowledged: sequence,
+  }),
 };
 export const linkMessages = messageCheck(linkSchemas);
 export type LinkMessage = {
   [Name in keyof typeof linkSchemas]: Static<(typeof linkSchemas)[Name]>;
 }[keyof typeof linkSchemas];
+export type LinkHello = Static<(typeof linkSchemas)["link-hello"]>;
 export type Call = Static<(typeof linkSchemas)["call"]>;
 export type CallDone = Static<(typeof linkSchemas)["call-done"]>;
 

@@ -190,14 +190,16 @@ const fromWorkers = {
 };
 
 export const driverMessages = messageCheck({ ...fromAnyPeer, ...fromDrivers });
-export const workerMessages = messageCheck({ ...fromAnyPeer, ...fromDrivers, ...fromWorkers });
+export const workerMessages = messageCheck({ ...fromAnyPeer, ...fromWorkers });
 
 type AnyOf<Schemas> = {
   [Name in keyof Schemas]: Schemas[Name] extends Type.TSchema ? Static<Schemas[Name]> : never;
 }[keyof Schemas];
 
 export type PeerMessage =
-  AnyOf<typeof fromAnyPeer> | AnyOf<typeof fromDrivers> | AnyOf<typeof fromWorkers>;
+  | AnyOf<typeof fromAnyPeer>
+  | AnyOf<typeof fromDrivers>
+  | AnyOf<typeof fromWorkers>;
 export type Hello = Static<(typeof fromAnyPeer)["hello"]>;
 export type TaskDone = Static<(typeof fromWorkers)["task-done"]>;
 export type TaskFailed = Static<(typeof fromWorkers)["task-failed"]>;
@@ -341,7 +343,14 @@ const relayHeader = Type.Object({
   close: Type.Optional(text(256)),
   /** The link begins with this frame. */
   open: Type.Optional(Type.Boolean()),
+  /** Which link between the two, in the numbering of the peer that opened it. */
+  link: Type.Optional(count(2 ** 31)),
+  /** The sender of this frame opened the link. */
+  byOpener: Type.Optional(Type.Boolean()),
+  /** The payload is a piece of a message, and more of that message follows. */
+  more: Type.Optional(Type.Boolean()),
+  /** The frame carries no part of a message: only the fields above. */
+  bare: Type.Optional(Type.Boolean()),
 });
 export type RelayHeader = Static<typeof relayHeader>;
 export const relayHeaders = messageCheck({ relay: relayHeader });
-

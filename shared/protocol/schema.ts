@@ -13,8 +13,7 @@ const ID_PATTERN = "^[A-Za-z0-9_-]+(\\.[a-z0-9]+)?$";
 export const id = <T extends string>() =>
   Type.Unsafe<T>(Type.String({ minLength: 1, maxLength: 64, pattern: ID_PATTERN }));
 
-export const ids = <T extends string>() =>
-  Type.Array(id<T>(), { maxItems: REFS_PER_MESSAGE_MAX });
+export const ids = <T extends string>() => Type.Array(id<T>(), { maxItems: REFS_PER_MESSAGE_MAX });
 
 export const bytes = (bytesMax: number) =>
   Type.Refine(
@@ -59,7 +58,9 @@ export type Labels = Static<typeof labels>;
 
 /** Turn a table of schemas, one per message type, into one compiled check. */
 export function messageCheck<Schemas extends Record<string, TSchema>>(schemas: Schemas) {
-  const compiled = new Map(Object.entries(schemas).map(([type, schema]) => [type, Compile(schema)]));
+  const compiled = new Map(
+    Object.entries(schemas).map(([type, schema]) => [type, Compile(schema)]),
+  );
   return {
     /** Whether `message` is one of the table, exactly. */
     accepts(message: unknown): message is Static<Schemas[keyof Schemas]> {

@@ -1,0 +1,427 @@
+import { MeshError } from "../../shared/errors.ts";
+import {
+  isMadeBy,
+  makerOf,
+  resultOf,
+  type ActorId,
+  type CallableId,
+  type JobId,
+  type ObjectId,
+  type PeerId,
+  type TaskId,
+} from "../../shared/ids.ts";
+import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import { step as stepDirectory } from "../directory/step.ts";
+import {
+  emptyDirectoryState,
+  type DirectoryEffect,
+  type DirectoryEvent,
+} from "../directory/types.ts";
+import { step as stepScheduler } from "../scheduler/step.ts";
+import {
+  emptySchedulerState,
+  type SchedulerEffect,
+  type SchedulerEvent,
+} from "../scheduler/types.ts";
+import { ActorRegistry } from "./actor-registry.ts";
+import { Acquaintances } from "./acquaintances.ts";
+import { directoryEventOf, requireMine } from "./object-messages.ts";
+import { objectStateOf, sealedFrom } from "./object-state.ts";
+import { answerQuery } from "./queries.ts";
+import { SettledTasks } from "./settled-tasks.ts";
+import type { ControlPorts, Payload, PeerIntroduction, PeerRecord } from "./types.ts";
+
+/** Silence after which a worker is given up: three heartbeats; a throttled tab beats rarely. */
+const SILENCE_MS_MAX = { node: 16_000, browser: 75_000 } as const;
+
+type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
+
+/**
+ * The scheduler and the directory joined: messages of peers in, messages to peers out. Does no I/O
+ * and reads no clock, so that the simulator runs exactly what the coordinator runs.
+ *
+ * A message may cause effects that cause events in turn (a failed task fails what depends on it).
+ * They wait in one queue, so neither state machine is re-entered, however long the chain.
+ */
+export class ControlPlane {
+  readonly scheduler = emptySchedulerState();
+  readonly directory = emptyDirectoryState();
+  readonly peers = new Map<PeerId, PeerRecord>();
+  readonly payloads = new Map<TaskId, Payload>();
+  readonly callables = new Map<CallableId, Define>();
+  readonly settled = new SettledTasks();
+  readonly actors: ActorRegistry;
+  readonly #ports: ControlPorts;
+  readonly #queue: (SchedulerEffect | DirectoryEffect)[] = [];
+  readonly #acquaintances: Acquaintances;
+  #nowMs = 0;
+
+  constructor(ports: ControlPorts) {
+    this.#ports = ports;
+    this.#acquaintances = new Acquaintances(ports);
+    this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  peerJoined({ peer, hello }: PeerIntroduction, atMs: number): void {
+    this.#nowMs = atMs;
+    const { role, runtime, name, webrtc, directUrl, capacity, labels = {} } = hello;
+    this.peers.set(peer, {
+      peer,
+      role,
+      runtime,
+      name,
+      directUrl,
+      webrtc,
+      capacity,
+      labels: { ...labels, runtime },
+      joinedMs: atMs,
+      defined: new Set(),
+      links: [],
+      storedBytes: 0,
+    });
+    if (role !== "worker" || !capacity) return;
+    this.#schedule({
+      type: "worker-joined",
+      worker: peer,
+      name,
+      capacity,
+      labels: { ...labels, runtime },
+      silenceMsMax: SILENCE_MS_MAX[runtime],
+    });
+    this.#settleEffects();
+  }
+
+  peerLeft(peer: PeerId, why: string, atMs: number): void {
+    this.#nowMs = atMs;
+    const record = this.peers.get(peer);
+    if (!record) return;
+    this.#forgetPeer(peer, why);
+    this.#settleEffects();
+  }
+
+  tick(atMs: number): void {
+    this.#nowMs = atMs;
+    this.#schedule({ type: "tick" });
+    this.#settleEffects();
+  }
+
+  /**
+   * Handle one checked message of a peer that has joined.
+   * @throws MeshError what is wrong with it, to be told to the peer.
+   */
+  receive(peer: PeerId, message: PeerMessage, atMs: number): void {
+    this.#nowMs = atMs;
+    const record = this.peers.get(peer);
+    if (!record) return;
+    try {
+      this.#handle(record, message);
+    } finally {
+      this.#settleEffects();
+    }
+  }
+
+  #handle(from: PeerRecord, message: PeerMessage): void {
+    const { peer } = from;
+    switch (message.type) {
+      case "hello":
+        throw new MeshError("PROTOCOL_VIOLATION", `${peer} has said hello already`);
+      case "heartbeat":
+        from.links = message.links ?? from.links;
+        from.storedBytes = message.storedBytes;
+        return this.#schedule({ type: "heartbeat", worker: peer, tasks: message.tasks });
+      case "define":
+        return this.#define(from, message);
+      case "submit":
+        return this.#submit(from, message);
+      case "cancel-task":
+        requireMine(from, message.task);
+        return this.#schedule({
+          type: "task-cancelled",
+          task: message.task,
+          why: "its driver cancelled it",
+        });
+      case "task-done": {
+        const { task, attempt, ranForMs } = message;
+        return this.#report(peer, message, {
+          type: "task-done",
+          worker: peer,
+          task,
+          attempt,
+          ranForMs,
+        });
+      }
+      case "task-failed": {
+        const { task, attempt, error } = message;
+        return this.#schedule({ type: "task-failed", worker: peer, task, attempt, error });
+      }
+      case "actor-ended": {
+        const { actor, error } = message;
+        return this.#schedule({ type: "actor-ended", worker: peer, actor, error });
+      }
+      case "end-actor":
+        requireMine(from, message.actor);
+        return this.#schedule({
+          type: "actor-unwanted",
+          actor: message.actor,
+          why: "its driver ended it",
+        });
+      case "locate-actor":
+        return this.actors.watch(message.actor, peer);
+      case "introduce-me":
+        return this.#acquaintances.introduce(peer, message.peer, this.peers.get(message.peer));
+      case "query":
+        return this.#ports.send(peer, answerQuery(this, message), 0);
+      case "goodbye":
+        return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
+      default:
+        return this.#direct(directoryEventOf(from, message));
+    }
+  }
+
+  #define(from: PeerRecord, define: Define): void {
+    requireMine(from, define.callable);
+    if (this.callables.has(define.callable)) return;
+    this.callables.set(define.callable, define);
+    this.#schedule({
+      type: "class-defined",
+      id: define.callable,
+      job: from.peer as string as JobId,
+      name: define.name,
+      isActor: define.kind === "actor-class",
+      demands: define.demands,
+      labels: define.labels ?? {},
+      retriesMax: define.retriesMax,
+      priority: define.priority,
+    });
+  }
+
+  #submit(from: PeerRecord, submit: Submit): void {
+    const { task, callable, args, dependencies = [], contained = [] } = submit;
+    requireMine(from, task);
+    requireMine(from, callable);
+    if (this.payloads.has(task)) return; // Sent again.
+    const define = this.callables.get(callable);
+    if (!define) throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined`);
+    const object = resultOf(task);
+    const holder = from.peer;
+    this.#direct({ type: "object-promised", object, holder, by: undefined });
+    this.#direct({ type: "located", peer: holder, object });
+    if (define.kind === "actor-class") this.actors.expect(task as string as ActorId);
+
+    const held = dependencies.concat(contained);
+    const unavailable = this.#firstUnavailable(held);
+    if (unavailable) {
+      this.#fail(task, unavailable);
+      return;
+    }
+    this.payloads.set(task, { submitter: holder, args, dependencies, held });
+    this.#direct({ type: "task-held", objects: held });
+    const missing = dependencies.filter(
+      (dependency) => this.directory.objects.get(dependency)!.phase === "pending",
+    );
+    this.#schedule({ type: "task-submitted", task, class: callable, missing });
+  }
+
+  /** Why one of these can never be had, if so. */
+  #firstUnavailable(objects: readonly ObjectId[]): WireError | undefined {
+    for (const object of objects) {
+      const record = this.directory.objects.get(object);
+      if (!record) return freed(object);
+      if (record.phase === "failed") return record.error;
+    }
+    return undefined;
+  }
+
+  /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
+  #report(
+    peer: PeerId,
+    message: Extract<PeerMessage, { type: "task-done" }>,
+    event: Untimed<Extract<SchedulerEvent, { type: "task-done" }>>,
+  ): void {
+    const object = resultOf(message.task);
+    const define = this.#defineOf(message.task);
+    const effects = stepScheduler(this.scheduler, { ...event, atMs: this.#nowMs });
+    const accepted = effects.some(({ type }) => type === "accept-result");
+    this.#queue.push(...effects);
+    if (accepted) {
+      const value = sealedFrom(message, peer, peer);
+      this.#direct({ type: "object-sealed", object, value, holder: undefined });
+      return;
+    }
+    // Nobody waits for this answer: neither for the value it left behind nor for the actor.
+    if (!message.inline) {
+      this.#ports.send(peer, { type: "free-objects", objects: [object] }, 0);
+    }
+    if (define?.kind === "actor-class" || !this.payloads.has(message.task)) {
+      const actor = message.task as string as ActorId;
+      if (this.actors.workerOf(actor) !== peer) {
+        this.#ports.send(peer, { type: "stop-actor", actor }, 0);
+      }
+    }
+  }
+
+  #forgetPeer(peer: PeerId, why: string): void {
+    const record = this.peers.get(peer);
+    if (!this.peers.delete(peer) || !record) return;
+    const job = peer as string as JobId;
+    if (record.role === "driver") {
+      for (const group of this.scheduler.jobs.get(job)?.classes ?? []) {
+        this.callables.delete(group.id);
+      }
+      this.#schedule({ type: "job-ended", job });
+    }
+    this.#schedule({ type: "worker-left", worker: peer, why });
+    this.#direct({ type: "peer-left", peer, why });
+    this.actors.peerLeft(peer);
+    this.#acquaintances.peerLeft(peer);
+  }
+
+  #schedule(event: Untimed<SchedulerEvent>): void {
+    const timed = { ...event, atMs: this.#nowMs } as SchedulerEvent;
+    for (const effect of stepScheduler(this.scheduler, timed)) this.#queue.push(effect);
+  }
+
+  #direct(event: DirectoryEvent): void {
+    for (const effect of stepDirectory(this.directory, event)) this.#queue.push(effect);
+  }
+
+  #settleEffects(): void {
+    for (let i = 0; i < this.#queue.length; i++) this.#perform(this.#queue[i]!);
+    this.#queue.length = 0;
+  }
+
+  #perform(effect: SchedulerEffect | DirectoryEffect): void {
+    switch (effect.type) {
+      case "run":
+        return this.#run(effect);
+      case "cancel-run": {
+        const { worker, task, attempt } = effect;
+        return this.#ports.send(worker, { type: "cancel-run", task, attempt }, 0);
+      }
+      case "accept-result":
+        this.#noteSettled(effect, undefined);
+        return this.#accept(effect.task, effect.worker);
+      case "fail-task":
+        this.#noteSettled(effect, effect.error);
+        return this.#fail(effect.task, effect.error);
+      case "stop-actor":
+        return this.#ports.send(effect.worker, { type: "stop-actor", actor: effect.actor }, 0);
+      case "actor-died":
+        return this.actors.ended(effect.actor, effect.error);
+      case "drop-worker": {
+        const message = `${effect.worker} was dropped because ${effect.why}; it may connect again`;
+        const error: WireError = { code: "WORKER_LOST", message };
+        this.#forgetPeer(effect.worker, effect.why);
+        return this.#ports.drop(effect.worker, error);
+      }
+      case "warn": {
+        const { job, task, text } = effect;
+        const driver = job as string as PeerId;
+        return this.#ports.send(driver, { type: "warning", task, text }, 0);
+      }
+      case "free":
+        for (const location of effect.locations) {
+          this.#ports.send(location, { type: "free-objects", objects: [effect.object] }, 0);
+        }
+        return;
+      case "answer": {
+        const state = effect.record
+          ? objectStateOf(effect.record)
+          : { object: effect.object, error: freed(effect.object) };
+        const worker = effect.record?.madeBy;
+        const located = { type: "object-located", state } as const;
+        return this.#ports.send(
+          effect.peer,
+          worker ? { ...located, worker } : located,
+          state.inline?.byteLength ?? 0,
+        );
+      }
+      case "available":
+        return this.#schedule({ type: "object-available", object: effect.object });
+      case "unavailable":
+        return this.#schedule({
+          type: "object-failed",
+          object: effect.object,
+          error: effect.error,
+        });
+      default:
+        effect satisfies never; // A new effect does not compile until it is performed.
+    }
+  }
+
+  #run({ worker, task, attempt }: { worker: PeerId; task: TaskId; attempt: number }): void {
+    const payload = this.payloads.get(task);
+    const scheduled = this.scheduler.tasks.get(task);
+    const define = scheduled && this.callables.get(scheduled.group.id);
+    // An effect before this one in the queue may have ended the task.
+    if (!payload || !define || scheduled.attempt !== attempt) return;
+    const record = this.peers.get(worker);
+    if (record && !record.defined.has(define.callable)) {
+      record.defined.add(define.callable);
+      this.#ports.send(worker, define, define.source.length);
+    }
+    const { args } = payload;
+    const run = { type: "run", task, attempt, callable: define.callable, args } as const;
+    if (payload.dependencies.length === 0) {
+      return this.#ports.send(worker, run, args.byteLength);
+    }
+    const dependencies = payload.dependencies.map((dependency) => {
+      const object = this.directory.objects.get(dependency);
+      return object ? objectStateOf(object) : { object: dependency, error: freed(dependency) };
+    });
+    const inlineBytes = dependencies.reduce((sum, { inline }) => sum + (inline?.length ?? 0), 0);
+    this.#ports.send(worker, { ...run, dependencies }, args.byteLength + inlineBytes);
+  }
+
+  #accept(task: TaskId, worker: PeerId): void {
+    this.#dropPayload(task);
+    const actor = task as string as ActorId;
+    if (this.scheduler.tasks.get(task)?.state === "alive") this.actors.located(actor, worker);
+  }
+
+  #fail(task: TaskId, error: WireError): void {
+    this.#dropPayload(task);
+    this.actors.ended(task as string as ActorId, error);
+    this.#direct({ type: "object-failed", object: resultOf(task), error, holder: undefined });
+  }
+
+  #dropPayload(task: TaskId): void {
+    const payload = this.payloads.get(task);
+    if (!payload) return;
+    this.payloads.delete(task);
+    this.#direct({ type: "task-released", objects: payload.held });
+  }
+
+  #defineOf(task: TaskId): Define | undefined {
+    const group = this.scheduler.tasks.get(task)?.group;
+    return group && this.callables.get(group.id);
+  }
+
+  #noteSettled(
+    effect: Extract<SchedulerEffect, { type: "accept-result" | "fail-task" }>,
+    error: WireError | undefined,
+  ): void {
+    const { task, name, attempts } = effect;
+    const worker = effect.type === "accept-result" ? effect.worker : undefined;
+    this.settled.add({
+      task,
+      name,
+      state: error ? "failed" : "done",
+      worker: worker && this.peers.get(worker)?.name,
+      submitter: makerOf(task),
+      attempts,
+      settledMs: this.#nowMs,
+      error: error?.message,
+    });
+  }
+}
+const freed = (object: ObjectId): WireError => ({
+  code: "OBJECT_FREED",
+  message: `object ${object} does not exist: its last ref was disposed, or its driver left. Keep a ref as long as you need the value`,
+  details: { object },
+});

@@ -1,0 +1,60 @@
+import { MeshError } from "../../shared/errors.ts";
+import { isMadeBy } from "../../shared/ids.ts";
+import type { PeerMessage } from "../../shared/protocol/messages.ts";
+import type { DirectoryEvent } from "../directory/types.ts";
+import { sealedFrom } from "./object-state.ts";
+import type { PeerRecord } from "./types.ts";
+
+type ObjectMessage = Extract<
+  PeerMessage,
+  {
+    type:
+      | "put-object"
+      | "promise-object"
+      | "copy-added"
+      | "copy-lost"
+      | "hold"
+      | "release"
+      | "locate-object";
+  }
+>;
+
+/**
+ * What a peer's message about objects means to the directory.
+ * @throws MeshError `PROTOCOL_VIOLATION` if the peer may not say that of this object.
+ */
+export function directoryEventOf(from: PeerRecord, message: ObjectMessage): DirectoryEvent {
+  const { peer } = from;
+  switch (message.type) {
+    case "put-object": {
+      const { object, error } = message;
+      // The result of an actor call is stored by the actor's worker, under its caller's name.
+      const holder = from.role === "worker" ? (message.holder ?? peer) : peer;
+      if (!isMadeBy(object, holder)) throw notMine(from, object);
+      if (error) return { type: "object-failed", object, error, holder };
+      const value = sealedFrom(message, peer, undefined);
+      return { type: "object-sealed", object, value, holder };
+    }
+    case "promise-object":
+      requireMine(from, message.object);
+      return { type: "object-promised", object: message.object, holder: peer, by: peer };
+    case "copy-added":
+      return { type: "copy-added", peer, object: message.object };
+    case "copy-lost":
+      return { type: "copy-lost", peer, object: message.object };
+    case "hold":
+      return { type: "held", peer, objects: message.objects };
+    case "release":
+      return { type: "released", peer, objects: message.objects };
+    case "locate-object":
+      return { type: "located", peer, object: message.object };
+  }
+}
+
+/** @throws MeshError `PROTOCOL_VIOLATION` unless the peer itself made this id. */
+export function requireMine(from: PeerRecord, id: string): void {
+  if (!isMadeBy(id, from.peer)) throw notMine(from, id);
+}
+
+const notMine = (from: PeerRecord, id: string): MeshError =>
+  new MeshError("PROTOCOL_VIOLATION", `${from.peer} may not change ${id}: another peer made it`);

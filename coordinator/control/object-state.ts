@@ -1,0 +1,30 @@
+import type { ObjectId, PeerId } from "../../shared/ids.ts";
+import type { ObjectState } from "../../shared/protocol/messages.ts";
+import type { ObjectRecord, Sealed } from "../directory/types.ts";
+
+/** What peers are told about an object that is made. */
+export function objectStateOf(record: ObjectRecord): ObjectState {
+  const { id: object, sizeBytes } = record;
+  if (record.error) return { object, error: record.error };
+  if (record.inline) return { object, sizeBytes, inline: record.inline };
+  return { object, sizeBytes, locations: record.locations };
+}
+
+/** A value as its maker reported it: inline, or in its own store. */
+export function sealedFrom(
+  report: {
+    readonly sizeBytes: number;
+    readonly inline?: Uint8Array<ArrayBuffer>;
+    readonly contained?: readonly ObjectId[];
+  },
+  storedBy: PeerId,
+  madeBy: PeerId | undefined,
+): Sealed {
+  return {
+    sizeBytes: report.sizeBytes,
+    inline: report.inline,
+    location: report.inline ? undefined : storedBy,
+    contained: report.contained ?? [],
+    madeBy,
+  };
+}

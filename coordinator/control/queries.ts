@@ -1,0 +1,208 @@
+import type { ObjectId, TaskId } from "../../shared/ids.ts";
+import type {
+  CoordinatorMessage,
+  Explanation,
+  MeshSummary,
+  PeerMessage,
+  PeerSummary,
+} from "../../shared/protocol/messages.ts";
+import { explainTask } from "../scheduler/explain.ts";
+import type { TaskRecord } from "../scheduler/types.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+const TASKS_LISTED_MAX = 200;
+const OBJECTS_LISTED_MAX = 200;
+const PEERS_LISTED_MAX = 10_000;
+
+export interface TaskRow {
+  readonly task: string;
+  readonly name: string;
+  readonly state: string;
+  readonly worker: string | undefined;
+  readonly attempts: number;
+  readonly ageMs: number;
+  readonly submitter: string;
+}
+
+export interface ObjectRow {
+  readonly object: string;
+  readonly sizeBytes: number;
+  readonly locations: readonly string[];
+  readonly holders: number;
+  readonly state: string;
+}
+
+/** What the dashboard shows. */
+export interface MeshState {
+  readonly mesh: MeshSummary;
+  readonly peers: readonly PeerSummary[];
+  readonly tasks: readonly TaskRow[];
+  readonly objects: readonly ObjectRow[];
+}
+
+export function answerQuery(
+  plane: ControlPlane,
+  query: Extract<PeerMessage, { type: "query" }>,
+): CoordinatorMessage {
+  const answer = { type: "answer", request: query.request } as const;
+  switch (query.what) {
+    case "peers":
+      return { ...answer, peers: summarizePeers(plane) };
+    case "mesh":
+      return { ...answer, mesh: summarizeMesh(plane) };
+    case "explain":
+      return { ...answer, explanation: explain(plane, query.object) };
+  }
+}
+
+/** Why an object is not there yet, or what became of it. */
+export function explain(plane: ControlPlane, object: ObjectId | undefined): Explanation {
+  const id = object as string as TaskId;
+  const task = plane.scheduler.tasks.get(id);
+  if (task) {
+    return {
+      text: explainTask(plane.scheduler, task, plane.nowMs),
+      state: task.state === "running" || task.state === "alive" ? "running" : "waiting",
+      task: id,
+      story: storyOf(task, plane.nowMs),
+    };
+  }
+  const settled = plane.settled.get(id);
+  if (settled) {
+    const story = [`${settled.state} ${ago(plane.nowMs - settled.settledMs)}`];
+    const where = settled.worker ? ` on ${settled.worker}` : "";
+    const text = `${settled.name} (${id}) is ${settled.state}${where}${
+      settled.error ? `: ${settled.error}` : ""
+    }`;
+    return { text: text.slice(0, 2_048), state: settled.state, task: id, story };
+  }
+  const record = object && plane.directory.objects.get(object);
+  if (!record) {
+    return {
+      text: `object ${object} is not known: freed, or never made`,
+      state: "freed",
+      story: [],
+    };
+  }
+  const text =
+    record.phase === "pending"
+      ? `object ${object} is promised by ${record.promisedBy ?? "a task"} and not made yet`
+      : (record.error?.message ?? `object ${object} is there (${record.sizeBytes} bytes)`);
+  const state = { pending: "waiting", sealed: "done", failed: "failed" } as const;
+  return { text, state: state[record.phase], story: [] };
+}
+
+function storyOf(task: TaskRecord, nowMs: number): string[] {
+  const story = [`submitted ${ago(nowMs - task.submittedMs)}`];
+  for (const { atMs, what } of task.story ?? []) story.push(`${ago(nowMs - atMs)}: ${what}`);
+  if (task.worker) {
+    story.push(`given to ${task.worker.name}, heard of ${ago(nowMs - task.leasedMs)}`);
+  }
+  return story.map((line) => line.slice(0, 512));
+}
+
+export function summarizeMesh(plane: ControlPlane): MeshSummary {
+  const { scheduler, directory, peers } = plane;
+  let tasksWaiting = 0;
+  let tasksRunning = 0;
+  for (const worker of scheduler.workers.values()) tasksRunning += worker.launched;
+  let tasksReady = 0;
+  for (const group of scheduler.classes.values()) tasksReady += group.queue.size;
+  tasksWaiting = scheduler.tasks.size - tasksRunning - tasksReady - plane.actors.living;
+  let objectBytes = directory.inlineBytes;
+  for (const peer of peers.values()) objectBytes += peer.storedBytes;
+  let relayedBytes = 0;
+  for (const { links } of peers.values()) {
+    for (const { path, sentBytes } of links) if (path === "relay") relayedBytes += sentBytes;
+  }
+  return {
+    workers: scheduler.workers.size,
+    drivers: peers.size - scheduler.workers.size,
+    tasksWaiting: Math.max(0, tasksWaiting),
+    tasksReady,
+    tasksRunning,
+    tasksDone: scheduler.counters.done,
+    tasksFailed: scheduler.counters.failed,
+    tasksRetried: scheduler.counters.retried,
+    actors: plane.actors.living,
+    objects: directory.objects.size,
+    objectBytes,
+    relayedBytes,
+  };
+}
+
+export function summarizePeers(plane: ControlPlane): PeerSummary[] {
+  const summaries: PeerSummary[] = [];
+  for (const record of plane.peers.values()) {
+    if (summaries.length === PEERS_LISTED_MAX) break;
+    const worker = plane.scheduler.workers.get(record.peer);
+    const { peer, name, role, runtime, storedBytes, labels, links, capacity } = record;
+    summaries.push({
+      peer,
+      name,
+      role,
+      runtime,
+      tasksRunning: worker?.launched ?? 0,
+      tasksDone: worker?.tasksDone ?? 0,
+      tasksFailed: worker?.tasksFailed ?? 0,
+      actors: plane.actors.livingOn(peer),
+      storedBytes,
+      labels,
+      links: [...links],
+      connectedForMs: Math.max(0, plane.nowMs - record.joinedMs),
+      ...(capacity ? { capacity } : {}),
+    });
+  }
+  return summaries;
+}
+
+/** Everything the dashboard shows, bounded. */
+export function describeMesh(plane: ControlPlane): MeshState {
+  return {
+    mesh: summarizeMesh(plane),
+    peers: summarizePeers(plane),
+    tasks: listTasks(plane),
+    objects: listObjects(plane),
+  };
+}
+
+function listTasks(plane: ControlPlane): TaskRow[] {
+  const rows: TaskRow[] = [];
+  for (const task of plane.scheduler.tasks.values()) {
+    if (rows.length === TASKS_LISTED_MAX / 2) break;
+    rows.push({
+      task: task.id,
+      name: task.group.name,
+      state: task.state,
+      worker: task.worker?.name,
+      attempts: task.attempt + 1,
+      ageMs: plane.nowMs - task.submittedMs,
+      submitter: task.group.job,
+    });
+  }
+  for (const settled of plane.settled.recent()) {
+    if (rows.length === TASKS_LISTED_MAX) break;
+    const { task, name, state, worker, attempts, submitter } = settled;
+    const ageMs = plane.nowMs - settled.settledMs;
+    rows.push({ task, name, state, worker, attempts, ageMs, submitter });
+  }
+  return rows;
+}
+
+function listObjects(plane: ControlPlane): ObjectRow[] {
+  const rows: ObjectRow[] = [];
+  for (const record of plane.directory.objects.values()) {
+    if (rows.length === OBJECTS_LISTED_MAX) break;
+    rows.push({
+      object: record.id,
+      sizeBytes: record.sizeBytes,
+      locations: record.inline ? ["coordinator"] : record.locations,
+      holders: record.holds,
+      state: record.phase,
+    });
+  }
+  return rows;
+}
+
+const ago = (ms: number): string =>
+  ms < 1_000 ? `${Math.round(ms)} ms ago` : `${(ms / 1_000).toFixed(1)} s ago`;

@@ -1,0 +1,72 @@
+import type { ActorId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
+import type {
+  CoordinatorMessage,
+  Hello,
+  LinkCounters,
+  Role,
+  Runtime,
+} from "../../shared/protocol/messages.ts";
+import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
+
+/** What the control plane needs from the world. The gateway and the simulator each supply it. */
+export interface ControlPorts {
+  /** @param valueBytes size of the values inside the message. */
+  send(to: PeerId, message: CoordinatorMessage, valueBytes: number): void;
+  /** End the session of a peer. `peerLeft` has been dealt with already. */
+  drop(peer: PeerId, error: WireError): void;
+  /** A ticket that lets `from` open a link to `to`. */
+  signTicket(from: PeerId, to: PeerId): Uint8Array<ArrayBuffer>;
+}
+
+/** A peer as the gateway introduces it: its `hello`, checked. */
+export interface PeerIntroduction {
+  readonly peer: PeerId;
+  readonly hello: Hello;
+}
+
+/** What the control plane knows of a connected peer. */
+export interface PeerRecord {
+  readonly peer: PeerId;
+  readonly role: Role;
+  readonly runtime: Runtime;
+  readonly name: string;
+  readonly directUrl: string | undefined;
+  readonly webrtc: boolean;
+  readonly capacity: Demands | undefined;
+  readonly labels: Labels;
+  readonly joinedMs: number;
+  /** Callables this worker has been told of. */
+  readonly defined: Set<string>;
+  links: readonly LinkCounters[];
+  storedBytes: number;
+}
+
+/** What a task was submitted with, kept until it is settled. */
+export interface Payload {
+  readonly submitter: PeerId;
+  readonly args: Uint8Array<ArrayBuffer>;
+  readonly dependencies: readonly ObjectId[];
+  /** Dependencies and contained refs: held as long as the task is unfinished. */
+  readonly held: readonly ObjectId[];
+}
+
+export interface ActorRecord {
+  worker: PeerId | undefined;
+  error: WireError | undefined;
+  /** Peers to be told where it lives, and when it ends. */
+  readonly watchers: Set<PeerId>;
+}
+
+/** A task that has come to its end, for the dashboard and `explain`. */
+export interface SettledTask {
+  readonly task: TaskId;
+  readonly name: string;
+  readonly state: "done" | "failed";
+  readonly worker: string | undefined;
+  readonly submitter: PeerId;
+  readonly attempts: number;
+  readonly settledMs: number;
+  readonly error: string | undefined;
+}
+
+export type ActorTable = Map<ActorId, ActorRecord>;

@@ -1,0 +1,245 @@
+import { invariant } from "../../shared/errors.ts";
+import type { ObjectId, PeerId } from "../../shared/ids.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import type {
+  DirectoryEffect,
+  DirectoryEvent,
+  DirectoryState,
+  ObjectRecord,
+  Sealed,
+} from "./types.ts";
+
+/**
+ * The directory knows where each object is, who refers to it and what waits for it; it frees what
+ * nobody refers to. It keeps the metadata of every object that more than one peer knows, so the
+ * loss of the peer that made an object does not lose copies that still exist.
+ */
+
+type Handler<Type> = (
+  state: DirectoryState,
+  event: Extract<DirectoryEvent, { type: Type }>,
+  effects: DirectoryEffect[],
+) => void;
+
+const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
+  "object-promised"(state, { object, holder, by }) {
+    if (state.objects.has(object)) return; // Said again.
+    const record = create(state, object);
+    record.promisedBy = by;
+    if (by) indexed(state.storedBy, by).add(object);
+    hold(state, holder, record);
+  },
+
+  "object-sealed"(state, { object, value, holder }, effects) {
+    const record = state.objects.get(object) ?? createHeld(state, object, holder);
+    if (!record || record.phase !== "pending") return; // The first answer won.
+    keepPromise(state, record);
+    record.phase = "sealed";
+    seal(state, record, value);
+    announce(record, effects);
+    effects.push({ type: "available", object });
+    freeIfUnwanted(state, record, effects);
+  },
+
+  "object-failed"(state, { object, error, holder }, effects) {
+    const record = state.objects.get(object) ?? createHeld(state, object, holder);
+    if (!record || record.phase !== "pending") return;
+    keepPromise(state, record);
+    fail(record, error, effects);
+    freeIfUnwanted(state, record, effects);
+  },
+
+  held(state, { peer, objects }) {
+    for (const object of objects) {
+      const record = state.objects.get(object);
+      if (record) hold(state, peer, record);
+    }
+  },
+
+  released(state, { peer, objects }, effects) {
+    const held = state.heldBy.get(peer);
+    for (const object of objects) {
+      if (held?.delete(object)) letGo(state, object, effects);
+    }
+  },
+
+  "task-held"(state, { objects }) {
+    for (const object of objects) {
+      const record = state.objects.get(object);
+      if (record) record.holds += 1;
+    }
+  },
+
+  "task-released"(state, { objects }, effects) {
+    for (const object of objects) letGo(state, object, effects);
+  },
+
+  "copy-added"(state, { peer, object }, effects) {
+    const record = state.objects.get(object);
+    // Freed while it travelled: the copy must go too.
+    if (!record) return void effects.push({ type: "free", object, locations: [peer] });
+    if (record.phase !== "sealed" || record.inline || record.locations.includes(peer)) return;
+    record.locations.push(peer);
+    indexed(state.storedBy, peer).add(object);
+  },
+
+  "copy-lost"(state, { peer, object }, effects) {
+    const record = state.objects.get(object);
+    if (!state.storedBy.get(peer)?.delete(object) || !record) return;
+    loseCopy(record, peer, `${peer} dropped it`, effects);
+  },
+
+  located(state, { peer, object }, effects) {
+    const record = state.objects.get(object);
+    if (record?.phase === "pending") (record.waiters ??= new Set()).add(peer);
+    else effects.push({ type: "answer", peer, object, record });
+  },
+
+  "peer-left"(state, { peer, why }, effects) {
+    const stored = state.storedBy.get(peer) ?? [];
+    state.storedBy.delete(peer);
+    for (const object of stored) {
+      const record = state.objects.get(object);
+      if (record) loseCopy(record, peer, `${peer} left: ${why}`, effects);
+    }
+    const held = state.heldBy.get(peer) ?? [];
+    state.heldBy.delete(peer);
+    for (const object of held) letGo(state, object, effects);
+    for (const object of stored) {
+      const record = state.objects.get(object);
+      if (record) freeIfUnwanted(state, record, effects);
+    }
+  },
+};
+
+/** Advance the directory by one event. Pure in the sense of scheduler/step.ts. */
+export function step(state: DirectoryState, event: DirectoryEvent): DirectoryEffect[] {
+  const effects: DirectoryEffect[] = [];
+  (handlers[event.type] as Handler<DirectoryEvent["type"]>)(state, event, effects);
+  return effects;
+}
+
+function create(state: DirectoryState, object: ObjectId): ObjectRecord {
+  const record: ObjectRecord = {
+    id: object,
+    phase: "pending",
+    sizeBytes: 0,
+    inline: undefined,
+    locations: [],
+    error: undefined,
+    holds: 0,
+    contained: [],
+    waiters: undefined,
+    promisedBy: undefined,
+    madeBy: undefined,
+  };
+  state.objects.set(object, record);
+  return record;
+}
+
+function createHeld(
+  state: DirectoryState,
+  object: ObjectId,
+  holder: PeerId | undefined,
+): ObjectRecord | undefined {
+  if (!holder) return undefined;
+  const record = create(state, object);
+  hold(state, holder, record);
+  return record;
+}
+
+function hold(state: DirectoryState, peer: PeerId, record: ObjectRecord): void {
+  const held = indexed(state.heldBy, peer);
+  if (held.has(record.id)) return;
+  held.add(record.id);
+  record.holds += 1;
+}
+
+function seal(state: DirectoryState, record: ObjectRecord, value: Sealed): void {
+  record.sizeBytes = value.sizeBytes;
+  record.inline = value.inline;
+  record.madeBy = value.madeBy;
+  state.inlineBytes += value.inline?.byteLength ?? 0;
+  if (value.location && !value.inline) {
+    record.locations.push(value.location);
+    indexed(state.storedBy, value.location).add(record.id);
+  }
+  record.contained = value.contained.filter((inner) => state.objects.has(inner));
+  for (const inner of record.contained) state.objects.get(inner)!.holds += 1;
+}
+
+function fail(record: ObjectRecord, error: WireError, effects: DirectoryEffect[]): void {
+  record.phase = "failed";
+  record.error = error;
+  announce(record, effects);
+  effects.push({ type: "unavailable", object: record.id, error });
+}
+
+function announce(record: ObjectRecord, effects: DirectoryEffect[]): void {
+  if (!record.waiters) return;
+  for (const peer of record.waiters) {
+    effects.push({ type: "answer", peer, object: record.id, record });
+  }
+  record.waiters = undefined;
+}
+
+/** The object is made, so its promise binds nobody any more. */
+function keepPromise(state: DirectoryState, record: ObjectRecord): void {
+  if (!record.promisedBy) return;
+  state.storedBy.get(record.promisedBy)?.delete(record.id);
+  record.promisedBy = undefined;
+}
+
+function loseCopy(
+  record: ObjectRecord,
+  peer: PeerId,
+  why: string,
+  effects: DirectoryEffect[],
+): void {
+  if (record.promisedBy === peer) {
+    record.promisedBy = undefined;
+    const message = `object ${record.id} will never be made, because ${why}`;
+    return fail(record, { code: "OBJECT_LOST", message }, effects);
+  }
+  record.locations = record.locations.filter((location) => location !== peer);
+  if (record.phase !== "sealed" || record.inline || record.locations.length > 0) return;
+  const message = `object ${record.id} (${record.sizeBytes} bytes) is lost: its last copy went when ${why}. Make it again, or put it with more replicas`;
+  fail(record, { code: "OBJECT_LOST", message }, effects);
+}
+
+function letGo(state: DirectoryState, object: ObjectId, effects: DirectoryEffect[]): void {
+  const record = state.objects.get(object);
+  if (!record) return;
+  record.holds -= 1;
+  invariant(record.holds >= 0, `${object}: released more often than held`);
+  freeIfUnwanted(state, record, effects);
+}
+
+/** Free the object, and what only it referred to. Iterative: chains may be long. */
+function freeIfUnwanted(
+  state: DirectoryState,
+  first: ObjectRecord,
+  effects: DirectoryEffect[],
+): void {
+  const worklist = [first];
+  for (let record = worklist.pop(); record; record = worklist.pop()) {
+    // What is not made yet is freed when it is: its maker is still at it.
+    if (record.holds > 0 || record.phase === "pending") continue;
+    if (!state.objects.delete(record.id)) continue;
+    state.inlineBytes -= record.inline?.byteLength ?? 0;
+    for (const peer of record.locations) state.storedBy.get(peer)?.delete(record.id);
+    effects.push({ type: "free", object: record.id, locations: record.locations });
+    for (const inner of record.contained) {
+      const innerRecord = state.objects.get(inner);
+      if (!innerRecord) continue;
+      innerRecord.holds -= 1;
+      worklist.push(innerRecord);
+    }
+  }
+}
+
+function indexed(index: Map<PeerId, Set<ObjectId>>, peer: PeerId): Set<ObjectId> {
+  let objects = index.get(peer);
+  if (!objects) index.set(peer, (objects = new Set()));
+  return objects;
+}

@@ -1,5 +1,4 @@
 import { systemClock, type Clock } from "../clock.ts";
-import { MeshError } from "../errors.ts";
 import {
   HIGH_WATER_BYTES,
   LOW_WATER_BYTES,
@@ -126,7 +125,8 @@ class ChannelWire {
   }
 
   #receive(data: unknown): void {
-    if (data instanceof ArrayBuffer && data.byteLength > 0) this.#receivePiece(new Uint8Array(data));
+    if (data instanceof ArrayBuffer && data.byteLength > 0)
+      this.#receivePiece(new Uint8Array(data));
     else if (typeof data === "string" && data.startsWith("a")) {
       this.transport.acknowledged(data.slice(1));
     } else if (typeof data === "string" && data.startsWith("x")) {
@@ -141,13 +141,9 @@ class ChannelWire {
       this.transport.violated(`sent a piece with flag ${flag}`);
       return;
     }
-    try {
-      const message = this.#reassembly.add(piece.subarray(0, -1), flag === MORE);
-      if (message) this.transport.received(message);
-    } catch (error) {
-      if (!MeshError.is(error) || error.code !== "PROTOCOL_VIOLATION") throw error;
-      this.transport.violated(error.message);
-    }
+    const message = this.#reassembly.add(piece.subarray(0, -1), flag === MORE);
+    if (typeof message === "string") this.transport.violated(message);
+    else if (message) this.transport.received(message);
   }
 
   #close(reason: CloseReason): void {

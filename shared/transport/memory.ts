@@ -3,8 +3,14 @@ import { WindowedTransport, type Wire } from "./windowed-transport.ts";
 
 /** Two connected in-process transports. Delivery is one microtask later, as over a real socket. */
 export function memoryTransportPair(): [Transport, Transport] {
-  const left: WindowedTransport = new WindowedTransport("memory", wireTo(() => right));
-  const right = new WindowedTransport("memory", wireTo(() => left));
+  const left: WindowedTransport = new WindowedTransport(
+    "memory",
+    wireTo(() => right),
+  );
+  const right = new WindowedTransport(
+    "memory",
+    wireTo(() => left),
+  );
   return [left, right];
 }
 

@@ -1,4 +1,3 @@
-import { MeshError } from "../errors.ts";
 import { MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
 
 /** A piece that is not the last one has at least this many bytes, which bounds their number. */
@@ -11,19 +10,19 @@ export class Reassembly {
 
   /**
    * @param more whether further pieces of this message follow.
-   * @returns the message if it is complete. A message in one piece is that piece, not a copy.
-   * @throws MeshError `PROTOCOL_VIOLATION` if it gets too long, or comes in too many pieces.
+   * @returns the message if it is complete (one that came in one piece is that piece, not a copy),
+   *   or in words what the sender did wrong.
    */
-  add(piece: Uint8Array<ArrayBuffer>, more: boolean): Uint8Array<ArrayBuffer> | undefined {
+  add(piece: Uint8Array<ArrayBuffer>, more: boolean): Uint8Array<ArrayBuffer> | string | undefined {
     if (!more && this.#pieces.length === 0) return piece;
     this.#pieces.push(piece);
     this.#totalBytes += piece.length;
     if (this.#totalBytes > MESSAGE_BYTES_MAX) {
-      throw new MeshError("PROTOCOL_VIOLATION", `sent a message over ${MESSAGE_BYTES_MAX} bytes`);
+      return `sent a message over ${MESSAGE_BYTES_MAX} bytes`;
     }
     if (more) {
       if (piece.length >= PIECE_BYTES_MIN) return undefined;
-      throw new MeshError("PROTOCOL_VIOLATION", `sent a piece of ${piece.length} bytes`);
+      return `sent a piece of ${piece.length} bytes`;
     }
     return this.#join();
   }

@@ -38,7 +38,8 @@ export function webSocketTransport(socket: WebSocketLike): Transport {
   socket.addEventListener("message", (event) => {
     const data = dataOf(event);
     if (data instanceof ArrayBuffer) transport.received(new Uint8Array(data));
-    else if (typeof data === "string" && data.startsWith("a")) transport.acknowledged(data.slice(1));
+    else if (typeof data === "string" && data.startsWith("a"))
+      transport.acknowledged(data.slice(1));
     else transport.violated("sent text that is not an acknowledgement");
   });
   socket.addEventListener("error", (event) => {

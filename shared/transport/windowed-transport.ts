@@ -171,5 +171,4 @@ export class WindowedTransport implements Transport {
 }
 
 /** Digits only: `Number` alone would take "", " 1", "0x1" and "1e3". */
-const parseTotal = (text: string): number =>
-  /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+const parseTotal = (text: string): number => (/^\d{1,16}$/.test(text) ? Number(text) : Number.NaN);

@@ -1,0 +1,40 @@
+import { existsSync } from "node:fs";
+import { serveStatic } from "@hono/node-server/serve-static";
+import { Hono } from "hono";
+import { MeshError } from "../../shared/errors.ts";
+
+/** Folders of what `npm run build` made for browsers. */
+export interface BuiltFiles {
+  /** `contribute/index.html`, `dashboard/index.html`, `console/index.html` and `assets/`. */
+  readonly pages: string;
+  /** `manta.js`: the SDK as one module. */
+  readonly sdk: string;
+  /** The cage's scripts and tfjs with its wasm binaries. */
+  readonly cage: string;
+}
+
+const PAGES = ["contribute", "dashboard", "console"] as const;
+
+/** Serve the pages. They are public; what they can do depends on the token they are opened with. */
+export function servePages(files: BuiltFiles): Hono {
+  const app = new Hono();
+  app.get("/", (c) => c.redirect("/dashboard"));
+  for (const page of PAGES) {
+    app.get(`/${page}/`, (c) => c.redirect(`/${page}`));
+    app.get(`/${page}`, (c, next) => {
+      if (!existsSync(`${files.pages}/${page}/index.html`)) {
+        throw new MeshError("NOT_FOUND", `the ${page} page is not built; run: npm run build`);
+      }
+      // A page that frames us could make a visitor press Start.
+      c.header("Content-Security-Policy", "frame-ancestors 'none'; object-src 'none'");
+      return serveStatic({ root: files.pages, path: `${page}/index.html` })(c, next);
+    });
+  }
+  app.get("/assets/*", serveStatic({ root: files.pages }));
+  app.get("/manta.js", serveStatic({ root: files.sdk, path: "manta.js" }));
+  app.get(
+    "/cage/*",
+    serveStatic({ root: files.cage, rewriteRequestPath: (path) => path.slice("/cage".length) }),
+  );
+  return app;
+}

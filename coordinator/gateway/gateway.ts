@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import { MeshError } from "../../shared/errors.ts";
+import type { JobId, PeerId } from "../../shared/ids.ts";
+import { decodeBatch, encodeBatch } from "../../shared/protocol/batch.ts";
+import { signTicket, TICKET_VALID_MS } from "../../shared/protocol/tickets.ts";
+import {
+  driverMessages,
+  type CoordinatorMessage,
+  type Hello,
+  type RelayHeader,
+  type Role,
+  type Runtime,
+  type Welcome,
+} from "../../shared/protocol/messages.ts";
+import { negotiateVersion } from "../../shared/protocol/versions.ts";
+import { toWireError } from "../../shared/protocol/wire-error.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { Transport } from "../../shared/transport/transport.ts";
+import { ControlPlane } from "../control/control-plane.ts";
+import { PeerSession } from "./peer-session.ts";
+import type { TokenRole, Tokens } from "./tokens.ts";
+
+/** How long a new connection may take to say hello. */
+const HELLO_MS_MAX = 10_000;
+const HEARTBEAT_EVERY_MS = 5_000;
+const TICK_EVERY_MS = 1_000;
+
+/** Which tokens let a peer join as what. */
+const ROLE_TOKENS: Record<Role, readonly TokenRole[]> = {
+  driver: ["submit"],
+  worker: ["contribute"],
+};
+
+export interface GatewayOptions {
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly iceServers: Welcome["iceServers"];
+  /** Bytes one peer may send through the relay in one session. */
+  readonly relayBytesMax: number;
+  readonly peersMax: number;
+  log(line: string): void;
+}
+
+interface Member {
+  readonly session: PeerSession;
+  readonly ticketKey: Uint8Array<ArrayBuffer>;
+  readonly signalKey: string;
+  relayedBytes: number;
+}
+
+/**
+ * The shell around the control plane: turns connections into sessions, sessions' messages into
+ * events, and what the control plane decides into messages.
+ */
+export class Gateway {
+  readonly plane: ControlPlane;
+  readonly #options: GatewayOptions;
+  readonly #members = new Map<PeerId, Member>();
+  #cancelTick: () => void = () => {};
+  #closed = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.plane = new ControlPlane({
+      send: (to, message, valueBytes) => this.#members.get(to)?.session.send(message, valueBytes),
+      drop: (peer, error) => this.#members.get(peer)?.session.drop(error),
+      signTicket: (from, to) => {
+        const key = this.#members.get(to)!.ticketKey;
+        return signTicket(key, { from, to }, Date.now() + TICKET_VALID_MS);
+      },
+    });
+    this.#scheduleTick();
+  }
+
+  /** Whether this peer may use `id` on the signalling server. */
+  maySignal(id: string, key: string): boolean {
+    const member = this.#members.get(id as PeerId);
+    if (member) return member.signalKey === key;
+    // Not one of our peers: a stock PeerJS client, which needs a token of the mesh.
+    try {
+      this.#options.tokens.require(key, ["submit", "contribute"]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Serve a new connection until it ends. */
+  accept(transport: Transport): void {
+    const cancelDeadline = this.#options.clock.after(HELLO_MS_MAX, () => {
+      this.#turnAway(
+        transport,
+        new MeshError("TIMEOUT", `no hello within ${HELLO_MS_MAX / 1000} s`),
+      );
+    });
+    void transport.closed.then(cancelDeadline);
+    transport.onMessage = (bytes) => {
+      cancelDeadline();
+      try {
+        const [hello, ...rest] = decodeBatch(bytes);
+        if (!driverMessages.accepts(hello) || hello.type !== "hello") {
+          const complaint = driverMessages.complaint(hello);
+          throw new MeshError("PROTOCOL_VIOLATION", `expected hello first: ${complaint}`);
+        }
+        const session = this.#join(transport, hello);
+        transport.onMessage = (next) => session.receive(next);
+        if (rest.length > 0) session.receive(encodeBatch(rest as object[]));
+      } catch (error) {
+        this.#turnAway(transport, error);
+      }
+    };
+  }
+
+  close(reason: string): void {
+    this.#closed = true;
+    this.#cancelTick();
+    for (const { session } of this.#members.values()) {
+      session.drop({ code: "DISCONNECTED", message: reason });
+    }
+  }
+
+  #join(transport: Transport, hello: Hello): PeerSession {
+    const { tokens, peersMax, clock, iceServers } = this.#options;
+    const protocolVersion = negotiateVersion(hello.protocolVersions);
+    tokens.require(hello.token, ROLE_TOKENS[hello.role]);
+    if (hello.role === "worker" && !hello.capacity) {
+      throw new MeshError("PROTOCOL_VIOLATION", "a worker must say what it offers (capacity)");
+    }
+    if (this.#members.size >= peersMax) {
+      throw new MeshError("QUOTA_EXCEEDED", `this mesh has its maximum of ${peersMax} peers`);
+    }
+    const peer = newPeerId(hello.runtime);
+    const ticketKey = new Uint8Array(randomBytes(32));
+    const signalKey = randomBytes(24).toString("hex");
+    const session = new PeerSession({ peer, role: hello.role }, transport, {
+      onMessage: (message) => this.plane.receive(peer, message, clock.nowMs()),
+      onRelay: (header, payload) => this.#relay(peer, header, payload),
+      onEnded: (why) => this.#leave(peer, hello.name, why),
+    });
+    this.#members.set(peer, { session, ticketKey, signalKey, relayedBytes: 0 });
+    const welcome: CoordinatorMessage = {
+      type: "welcome",
+      protocolVersion,
+      peer,
+      job: peer as string as JobId,
+      heartbeatEveryMs: HEARTBEAT_EVERY_MS,
+      ticketKey,
+      signalKey,
+      iceServers,
+    };
+    session.send(welcome, 0);
+    this.plane.peerJoined({ peer, hello: { ...hello, token: "" } }, clock.nowMs());
+    this.#options.log(`${hello.role} ${hello.name} (${peer}, ${hello.runtime}) joined`);
+    return session;
+  }
+
+  #leave(peer: PeerId, name: string, why: string): void {
+    this.#members.delete(peer);
+    this.#options.log(`${name} (${peer}) left: ${why}`);
+    this.plane.peerLeft(peer, why, this.#options.clock.nowMs());
+  }
+
+  #relay(from: PeerId, header: RelayHeader, payload: Uint8Array<ArrayBuffer>): void {
+    const sender = this.#members.get(from);
+    const receiver = this.#members.get(header.peer);
+    if (!sender) return;
+    if (!receiver) {
+      const close = `peer ${header.peer} is not connected`;
+      sender.session.sendRelay({ ...header, close }, new Uint8Array(0));
+      return;
+    }
+    sender.relayedBytes += payload.byteLength;
+    if (sender.relayedBytes > this.#options.relayBytesMax) {
+      throw new MeshError(
+        "QUOTA_EXCEEDED",
+        `${from} has sent its ${this.#options.relayBytesMax} relayed bytes; a direct connection has no such limit`,
+      );
+    }
+    receiver.session.sendRelay({ ...header, peer: from }, payload);
+  }
+
+  #turnAway(transport: Transport, error: unknown): void {
+    if (!MeshError.is(error)) throw error;
+    void transport.send(encodeBatch([{ type: "bye", error: toWireError(error) }]));
+    transport.close({ code: "refused", detail: error.message });
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick = this.#options.clock.after(TICK_EVERY_MS, () => {
+      if (this.#closed) return;
+      this.plane.tick(this.#options.clock.nowMs());
+      this.#scheduleTick();
+    });
+  }
+}
+
+/** Such as `n4k2x9q1`: `n` for Node, `b` for a browser, and 60 random bits. */
+function newPeerId(runtime: Runtime): PeerId {
+  const random = [...randomBytes(12)].map((byte) => (byte % 36).toString(36)).join("");
+  return `${runtime === "node" ? "n" : "b"}${random}` as PeerId;
+}

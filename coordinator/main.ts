@@ -1,0 +1,88 @@
+import { parseArgs } from "node:util";
+import { MeshError } from "../shared/errors.ts";
+import { startCoordinator, type CoordinatorOptions } from "./index.ts";
+import { TOKEN_ROLES, type TokenRole } from "./gateway/tokens.ts";
+
+/**
+ * The coordinator as a program. A parent that started it with an IPC channel gets `{ ready: { url,
+ * tokens } }` or `{ failed: { code, message } }`, and it ends with its parent.
+ */
+
+const USAGE = `manta coordinator [options]
+  --host ADDRESS        listen on this address (default 127.0.0.1)
+  --port PORT           0 takes a free port (default 7777)
+  --host-name NAME      also answer to this host name (repeatable)
+  --allow-origin URL    let pages of this origin use the mesh (repeatable)
+  --ice-server URL      STUN or TURN server for WebRTC (repeatable)
+  --quiet               do not say who joins and leaves
+Tokens: MANTA_ADMIN_TOKEN, MANTA_SUBMIT_TOKEN, MANTA_CONTRIBUTE_TOKEN, MANTA_VIEW_TOKEN; made up if unset.`;
+
+/** Exit status of a command line that makes no sense. */
+const EXIT_USAGE = 2;
+
+function readOptions(argv: readonly string[]): CoordinatorOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      host: { type: "string" },
+      port: { type: "string" },
+      "host-name": { type: "string", multiple: true },
+      "allow-origin": { type: "string", multiple: true },
+      "ice-server": { type: "string", multiple: true },
+      quiet: { type: "boolean" },
+    },
+  });
+  const port = Number(values.port ?? 7777);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`);
+  }
+  return {
+    port,
+    ...(values.host ? { host: values.host } : {}),
+    hostNames: values["host-name"] ?? [],
+    allowedOrigins: values["allow-origin"] ?? [],
+    iceServers: (values["ice-server"] ?? []).map((url) => ({ urls: [url] })),
+    tokens: tokensFromEnvironment(),
+    ...(values.quiet ? {} : { log: (line: string) => process.stderr.write(`manta: ${line}\n`) }),
+  };
+}
+
+function tokensFromEnvironment(): Partial<Record<TokenRole, string>> {
+  const tokens: Partial<Record<TokenRole, string>> = {};
+  for (const role of TOKEN_ROLES) {
+    const token = process.env[`MANTA_${role.toUpperCase()}_TOKEN`];
+    if (token) tokens[role] = token;
+  }
+  return tokens;
+}
+
+async function main(): Promise<void> {
+  let options: CoordinatorOptions;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`);
+    process.exit(EXIT_USAGE);
+  }
+  try {
+    const coordinator = await startCoordinator(options);
+    const stop = () => void coordinator.close().then(() => process.exit(0));
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+    if (process.send) {
+      process.on("disconnect", stop);
+      process.send({ ready: { url: coordinator.url, tokens: coordinator.tokens } });
+    } else {
+      process.stdout.write(`${JSON.stringify({ url: coordinator.url, ...coordinator.tokens })}\n`);
+    }
+  } catch (error) {
+    const { code, message } = MeshError.is(error)
+      ? error
+      : { code: "INTERNAL", message: (error as Error).stack ?? String(error) };
+    process.stderr.write(`manta coordinator: ${message}\n`);
+    process.send?.({ failed: { code, message } });
+    process.exit(1);
+  }
+}
+
+await main();

@@ -1,0 +1,52 @@
+import type { Demands } from "../../protocol/schema.ts";
+
+/** Sums of demands. Integers, so that they compare exactly and come back to zero. */
+export interface Amounts {
+  cpuMilli: number;
+  gpuMilli: number;
+  memoryBytes: number;
+  readonly custom: Map<string, number>;
+}
+
+export const noAmounts = (): Amounts => ({
+  cpuMilli: 0,
+  gpuMilli: 0,
+  memoryBytes: 0,
+  custom: new Map(),
+});
+
+/** Add `sign` times the demands. */
+export function change(amounts: Amounts, demands: Demands, sign: 1 | -1): void {
+  amounts.cpuMilli += sign * demands.cpuMilli;
+  amounts.gpuMilli += sign * demands.gpuMilli;
+  amounts.memoryBytes += sign * demands.memoryBytes;
+  if (!demands.custom) return;
+  for (const [name, amount] of Object.entries(demands.custom)) {
+    amounts.custom.set(name, (amounts.custom.get(name) ?? 0) + sign * amount);
+  }
+}
+
+/** Whether `demands` fit into `capacity` beside what is used. A demand of nothing always fits. */
+export function fits(capacity: Demands, used: Amounts, demands: Demands): boolean {
+  return (
+    within(demands.cpuMilli, used.cpuMilli, capacity.cpuMilli) &&
+    within(demands.gpuMilli, used.gpuMilli, capacity.gpuMilli) &&
+    within(demands.memoryBytes, used.memoryBytes, capacity.memoryBytes) &&
+    (!demands.custom ||
+      Object.entries(demands.custom).every(([name, amount]) =>
+        within(amount, used.custom.get(name) ?? 0, capacity.custom?.[name] ?? 0),
+      ))
+  );
+}
+
+const within = (demand: number, used: number, capacity: number): boolean =>
+  demand === 0 || used + demand <= capacity;
+
+/** Equal for equal demands. */
+export function demandsKey(demands: Demands): string {
+  const { cpuMilli, gpuMilli, memoryBytes, custom } = demands;
+  const plain = `${cpuMilli}/${gpuMilli}/${memoryBytes}`;
+  if (!custom) return plain;
+  const names = Object.keys(custom).toSorted();
+  return `${plain}/${names.map((name) => `${name}=${custom[name]}`).join("/")}`;
+}

@@ -1,0 +1,73 @@
+import type { ErrorCode } from "../../errors.ts";
+import type { ActorId } from "../../ids.ts";
+import type { WireError } from "../../protocol/schema.ts";
+import type { OrderKey, Outcome, TaskOrder } from "./types.ts";
+
+/** Errors that the worker itself causes, in words for the user who submitted the work. */
+
+const label = (order: TaskOrder): string =>
+  `${order.kind === "task" ? "task" : "actor"} ${order.task} (${order.name}, attempt ${order.attempt})`;
+
+const failure = (code: ErrorCode, message: string, details = {}): WireError => ({
+  code,
+  message,
+  details,
+});
+
+export const crashed = (order: TaskOrder, worker: string, reason: string): WireError =>
+  failure(
+    "WORKER_LOST",
+    `the executor that ran ${label(order)} on worker ${worker} crashed: ${reason}`,
+    { task: order.task, attempt: order.attempt, worker },
+  );
+
+export const timedOut = (order: TaskOrder, worker: string): WireError =>
+  failure(
+    "TASK_TIMEOUT",
+    `${label(order)} was stopped on worker ${worker}: it ran longer than its timeoutMs of ${order.timeoutMs}; raise timeoutMs or make it shorter`,
+    { task: order.task, attempt: order.attempt, worker, timeoutMs: order.timeoutMs ?? 0 },
+  );
+
+export const cancelled = (order: TaskOrder, worker: string, why: string): WireError =>
+  failure("TASK_CANCELLED", `${label(order)} was cancelled on worker ${worker}: ${why}`, {
+    task: order.task,
+    attempt: order.attempt,
+  });
+
+export const tooDemanding = (order: TaskOrder, worker: string): WireError =>
+  failure(
+    "INTERNAL",
+    `${label(order)} demands more than worker ${worker} has (cpu/gpu in thousandths, memory in bytes: ${order.demandsKey})`,
+  );
+
+export const cannotStart = (order: TaskOrder, worker: string, reason: string): WireError =>
+  failure(
+    "WORKER_LOST",
+    `worker ${worker} cannot start executors (${reason}), so ${label(order)} did not run there`,
+    { task: order.task, attempt: order.attempt, worker },
+  );
+
+export const actorCrashed = (actor: ActorId, worker: string, reason: string): WireError =>
+  failure("ACTOR_DIED", `actor ${actor} died with its executor on worker ${worker}: ${reason}`, {
+    actor,
+    worker,
+  });
+
+export const actorEnded = (actor: ActorId, worker: string): WireError =>
+  failure("ACTOR_DIED", `actor ${actor} on worker ${worker} was ended as asked`, { actor, worker });
+
+export const actorReplaced = (actor: ActorId, worker: string): WireError =>
+  failure("ACTOR_DIED", `actor ${actor} on worker ${worker} is being created anew`, {
+    actor,
+    worker,
+  });
+
+export const actorUnknown = (actor: ActorId, worker: string): WireError =>
+  failure("ACTOR_DIED", `actor ${actor} is not on worker ${worker} (any more)`, { actor, worker });
+
+/** An outcome that no executor reported. */
+export const failed = (key: OrderKey, error: WireError, ranForMs = 0): Outcome => ({
+  key,
+  ranForMs,
+  error,
+});

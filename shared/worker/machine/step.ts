@@ -1,0 +1,216 @@
+import { invariant } from "../../errors.ts";
+import type { ActorId } from "../../ids.ts";
+import type { WireError } from "../../protocol/schema.ts";
+import { addCall, endActor, retireActor, retireEnded, startCalls } from "./actors.ts";
+import { demandsKey, fits, noAmounts } from "./amounts.ts";
+import { block, executorDied, keepWarm, proceed, stopPool, unblock } from "./executors.ts";
+import { actorReplaced, cancelled, failed, tooDemanding } from "./failures.ts";
+import { addOrder, makeReady, settle, startFetches, takeWaiting } from "./orders.ts";
+import { startReady } from "./placement.ts";
+import { checkDeadlines } from "./deadlines.ts";
+import type { CallOrder, ExecutorRecord, MachineEffect, MachineEvent } from "./types.ts";
+import type { MachineState, OrderRecord, TaskOrder } from "./types.ts";
+
+type EventOf<Type> = Extract<MachineEvent, { type: Type }>;
+type Handler<Type> = (state: MachineState, event: EventOf<Type>, effects: MachineEffect[]) => void;
+
+/** How much the latest run of a callable counts in its running average. */
+const AVERAGE_WEIGHT = 0.2;
+
+/** One handler for each event. A new event type does not compile until it has one. */
+const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
+  started() {},
+
+  "run-ordered"(state, event, effects) {
+    const known = state.orders.get(state.tasks.get(event.task) ?? "") as TaskOrder | undefined;
+    if (known && known.attempt >= event.attempt) {
+      effects.push({ type: "ignore-order", key: event.key });
+      return;
+    }
+    const { workerName, capacity } = state.settings;
+    const replaced = `attempt ${event.attempt} replaces it`;
+    if (known) cancel(state, known, cancelled(known, workerName, replaced), effects);
+    const former = state.actors.get(event.task as string as ActorId);
+    if (former) {
+      const error = actorReplaced(former.id, workerName);
+      retireActor(state, former, error, effects);
+      effects.push({ type: "drop-actor", actor: former.id, error, tell: false });
+    }
+    const order = newOrder(event);
+    addOrder(state, order);
+    state.tasks.set(order.task, order.key);
+    const refusal = fits(capacity, noAmounts(), order.demands)
+      ? event.refusal
+      : tooDemanding(order, workerName);
+    if (refusal) settle(state, order, failed(order.key, refusal), effects);
+    else if (order.missing.size === 0) makeReady(state, order, false);
+  },
+
+  "run-cancelled"(state, { task, attempt }, effects) {
+    const order = state.orders.get(state.tasks.get(task) ?? "");
+    if (!order || order.kind === "call" || order.attempt !== attempt) return;
+    cancel(state, order, cancelled(order, state.settings.workerName, "as asked"), effects);
+  },
+
+  "call-received"(state, { key, actor, caller, missing }, effects) {
+    const call: CallOrder = {
+      key,
+      kind: "call",
+      state: "fetching",
+      missing: new Set(missing),
+      executors: new Set(),
+      actor,
+      caller,
+    };
+    addCall(state, call, effects);
+  },
+
+  "actor-stopped"(state, { actor: id, atMs }, effects) {
+    const order = state.orders.get(state.tasks.get(id as never) ?? "");
+    if (order && order.kind !== "call") {
+      cancel(state, order, cancelled(order, state.settings.workerName, "it was ended"), effects);
+    }
+    const actor = state.actors.get(id);
+    if (actor) endActor(state, actor, atMs, effects);
+  },
+
+  "object-arrived"(state, { object }, effects) {
+    for (const order of takeWaiting(state, object)) {
+      if (order.missing.size > 0) continue;
+      if (order.kind !== "call") {
+        makeReady(state, order, false);
+        continue;
+      }
+      const actor = state.actors.get(order.actor);
+      if (actor) startCalls(state, actor, order.caller, effects);
+    }
+  },
+
+  "object-failed"(state, { object, error }, effects) {
+    for (const order of takeWaiting(state, object)) {
+      settle(state, order, failed(order.key, error), effects);
+      if (order.kind !== "call") continue;
+      const actor = state.actors.get(order.actor);
+      if (actor) startCalls(state, actor, order.caller, effects);
+    }
+  },
+
+  "executor-ready"(state, { executor: id, atMs }) {
+    const executor = state.executors.get(id);
+    if (!executor || executor.ready) return;
+    executor.ready = true;
+    executor.progressAtMs = atMs;
+    state.startFailures = 0;
+    state.spawnAfterMs = 0;
+    if (executor.role === "tasks") state.idle.add(id);
+  },
+
+  "executor-blocked"(state, { executor: id }) {
+    const executor = state.executors.get(id);
+    if (executor?.role === "tasks") block(state, executor);
+  },
+
+  "executor-resumed"(state, { executor: id }) {
+    const executor = state.executors.get(id);
+    if (executor) unblock(state, executor);
+  },
+
+  "executor-ended"(state, { executor: id, reason, atMs }, effects) {
+    const executor = state.executors.get(id);
+    if (executor) executorDied(state, executor, { atMs, reason }, effects);
+  },
+
+  "order-finished"(state, event, effects) {
+    const executor = state.executors.get(event.executor);
+    if (!executor?.queue.delete(event.outcome.key)) return;
+    const order = state.orders.get(event.outcome.key);
+    if (order?.kind === "task") learn(state, order, event.outcome.ranForMs);
+    if (order?.kind === "create-actor") finishCreation(state, order, event, effects);
+    else if (order) settle(state, order, event.outcome, effects);
+    if (executor.role === "tasks") proceed(state, executor, event.atMs, effects);
+    else executor.progressAtMs = event.atMs;
+  },
+
+  tick(state, { atMs }, effects) {
+    checkDeadlines(state, atMs, effects);
+  },
+};
+
+/**
+ * Advance the worker by one event and say what must be done about it. Deterministic and without
+ * I/O, clock or promise; the state is changed in place because nobody else holds it.
+ */
+export function step(state: MachineState, event: MachineEvent): MachineEffect[] {
+  const effects: MachineEffect[] = [];
+  (handlers[event.type] as Handler<MachineEvent["type"]>)(state, event, effects);
+  retireEnded(state, event.atMs, effects);
+  startFetches(state, effects);
+  startReady(state, event.atMs, effects);
+  keepWarm(state, event.atMs, effects);
+  return effects;
+}
+
+const newOrder = (event: EventOf<"run-ordered">): TaskOrder => ({
+  key: event.key,
+  kind: event.kind,
+  state: "fetching",
+  missing: new Set(event.refusal ? [] : event.missing),
+  executors: new Set(),
+  task: event.task,
+  attempt: event.attempt,
+  callable: event.callable,
+  name: event.name,
+  demands: event.demands,
+  demandsKey: demandsKey(event.demands),
+  timeoutMs: event.timeoutMs,
+});
+
+/** End an order wherever it is. If it is what an executor runs now, that executor ends too. */
+function cancel(
+  state: MachineState,
+  order: TaskOrder,
+  error: WireError,
+  effects: MachineEffect[],
+): void {
+  settle(state, order, failed(order.key, error), effects);
+  for (const id of order.executors) {
+    const executor = state.executors.get(id);
+    if (executor?.role === "tasks") stopIfRunning(state, executor, order, effects);
+  }
+  const actor = state.actors.get(order.task as string as ActorId);
+  if (actor?.creating === order) retireActor(state, actor, error, effects);
+}
+
+function stopIfRunning(
+  state: MachineState,
+  executor: ExecutorRecord,
+  order: OrderRecord,
+  effects: MachineEffect[],
+): void {
+  if (executor.queue.first === order.key) stopPool(state, executor, effects);
+}
+
+function finishCreation(
+  state: MachineState,
+  order: TaskOrder,
+  { outcome }: EventOf<"order-finished">,
+  effects: MachineEffect[],
+): void {
+  const actor = state.actors.get(order.task as string as ActorId);
+  invariant(actor?.creating === order, `${order.task} is not being created`);
+  if (outcome.error) {
+    settle(state, order, outcome, effects);
+    retireActor(state, actor, outcome.error, effects);
+    return;
+  }
+  actor.creating = undefined;
+  state.creating.delete(actor.id);
+  effects.push({ type: "host-actor", actor: actor.id });
+  settle(state, order, outcome, effects);
+}
+
+function learn(state: MachineState, order: TaskOrder, ranForMs: number): void {
+  const average = state.averageMs.get(order.callable) ?? ranForMs;
+  const next = average + AVERAGE_WEIGHT * (ranForMs - average);
+  state.averageMs.set(order.callable, next);
+}

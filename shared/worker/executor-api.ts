@@ -1,3 +1,4 @@
+import type { BackendReport, TensorBackendName } from "../gpu/choose-backend.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
@@ -27,7 +28,10 @@ export interface Order {
   readonly dependencies: readonly { readonly object: ObjectId; readonly bytes: ObjectBytes }[];
 }
 
-/** What became of an order: a sealed value or an error. */
+/**
+ * What became of an order: a sealed value or an error. The value of `create-actor` and `end-actor`
+ * is an encoded `undefined`.
+ */
 export interface Outcome {
   readonly key: string;
   readonly ranForMs: number;
@@ -39,11 +43,16 @@ export interface Outcome {
 export interface ExecutorListener {
   onReady(): void;
   onOutcomes(outcomes: readonly Outcome[]): void;
-  /** User code got hold of refs (they were inside its arguments), or let go of them. */
+  /**
+   * User code got hold of refs (they were inside its arguments), or let go of them. A hold comes
+   * before the outcome of the order that brought the ref. When an executor ends, its holds end.
+   */
   onHold(objects: readonly ObjectId[]): void;
   onRelease(objects: readonly ObjectId[]): void;
   /** User code asks for the value behind a ref. Rejects with a MeshError. */
   fetch(object: ObjectId): Promise<ObjectBytes>;
+  /** The first use of tfjs measured the backends of this machine. */
+  onBackendChosen?(report: BackendReport): void;
   /** The executor is gone: it was stopped, or it crashed (then `reason` says how). */
   onEnded(reason: string): void;
 }
@@ -67,4 +76,4 @@ export interface ExecutorSettings {
   readonly backend?: TensorBackendName;
 }
 
-export type TensorBackendName = "webgpu" | "wasm" | "cpu";
+export type { BackendReport, TensorBackendName };

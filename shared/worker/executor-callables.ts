@@ -1,0 +1,104 @@
+import { MeshError } from "../errors.ts";
+import type { CallableId } from "../ids.ts";
+import type { Define } from "../protocol/messages.ts";
+import type { WireError } from "../protocol/schema.ts";
+import { describe } from "../protocol/wire-error.ts";
+
+export type UserFunction = (...args: unknown[]) => unknown;
+export type UserClass = new (...args: unknown[]) => object;
+
+/** Lines that stand before the source's first one: those `new Function` adds, and ours. */
+const LINES_BEFORE = 4;
+
+/** The shipped functions and classes of one executor, each compiled when it is first used. */
+export class Callables {
+  readonly #importModule: (specifier: string) => Promise<unknown>;
+  readonly #known = new Map<CallableId, { define: Define; compiled?: UserFunction | UserClass }>();
+
+  constructor(importModule: (specifier: string) => Promise<unknown>) {
+    this.#importModule = importModule;
+  }
+
+  define(define: Define): void {
+    this.#known.set(define.callable, { define });
+  }
+
+  nameOf(callable: CallableId): string {
+    return this.#known.get(callable)?.define.name || "anonymous";
+  }
+
+  /** @throws MeshError `INVALID_ARGUMENT` if the source is not one function or class. */
+  compiled(callable: CallableId): UserFunction | UserClass {
+    const entry = this.#known.get(callable);
+    if (!entry) throw new MeshError("INTERNAL", `callable ${callable} was run before its define`);
+    return (entry.compiled ??= this.#compile(entry.define));
+  }
+
+  #compile(define: Define): UserFunction | UserClass {
+    const name = define.name || "anonymous";
+    let value: unknown;
+    try {
+      value = new Function(
+        "__manta_import",
+        "__name",
+        `"use strict";\nreturn (\n${define.source}\n)\n//# sourceURL=${sourceUrl(name)}`,
+      )(this.#importModule, setName) as unknown;
+    } catch (error) {
+      throw new MeshError(
+        "INVALID_ARGUMENT",
+        `the source of "${name}" does not compile: ${String(error)}`,
+        { callable: define.callable },
+        { cause: error },
+      );
+    }
+    if (typeof value === "function") return value as UserFunction;
+    throw new MeshError(
+      "INVALID_ARGUMENT",
+      `the source of "${name}" is a ${typeof value}, expected a function or class`,
+      { callable: define.callable },
+    );
+  }
+}
+
+/** What user code threw, as the submitter shall see it. */
+export function userError(what: string, thrown: unknown): WireError {
+  const cause = describe(thrown);
+  if (cause.stack !== undefined) cause.stack = userStack(cause.stack);
+  const code = MeshError.is(thrown) ? ` ${thrown.code}` : "";
+  return {
+    code: "TASK_FAILED",
+    message: `${what} threw ${cause.name}${code}: ${cause.message}`.slice(0, 8_000),
+    cause,
+  };
+}
+
+/**
+ * Cut a stack down to the user's frames: ours below them mean nothing to the reader. Line numbers
+ * become those of the shipped source.
+ */
+export function userStack(stack: string): string {
+  const lines = stack.split("\n");
+  const isFrame = (line: string) => /^\s+at /.test(line);
+  const isOurs = (line: string) => !line.includes("manta:");
+  const firstFrame = lines.findIndex(isFrame);
+  if (firstFrame < 0) return stack;
+  let end = lines.length;
+  while (end > firstFrame && isOurs(lines[end - 1]!)) end--;
+  return lines
+    .slice(0, end)
+    .map((line) =>
+      line.replace(
+        /(manta:[^\s:)]*):(\d+):/,
+        (_, url: string, at: string) => `${url}:${Math.max(1, Number(at) - LINES_BEFORE)}:`,
+      ),
+    )
+    .join("\n");
+}
+
+/** A `sourceURL` ends at white space. */
+const sourceUrl = (name: string): string => `manta:${name.replaceAll(/[^\w$.-]/g, "_")}`;
+
+/** What esbuild's `keepNames` puts around functions and classes. */
+function setName<T extends object>(target: T, name: string): T {
+  return Object.defineProperty(target, "name", { value: name, configurable: true });
+}

@@ -1,0 +1,266 @@
+import { expect, test } from "vitest";
+import { systemClock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
+import type { Define } from "../protocol/messages.ts";
+import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
+import { ExecutorRuntime } from "./executor-runtime.ts";
+import { OutcomeWriter, packOrders, unpackOrders, unpackOutcomes } from "./executor-wire.ts";
+
+const REF = Symbol("ref");
+/** Refs as the agent's side sees them: plain marked objects. */
+const agentRefs: RefCodec = {
+  toWire: (value) =>
+    REF in value ? { kind: "object", object: value[REF] as ObjectId } : undefined,
+  fromWire: (wire) => ({ wire }),
+};
+const ref = (object: string) => ({ [REF]: object });
+
+class Bench {
+  readonly batches: Outcome[][] = [];
+  readonly heard: string[] = [];
+  readonly objects = new Map<string, ObjectBytes>();
+  readonly #outcomes = new OutcomeWriter((size) => new Uint8Array(size));
+  readonly #runtime: ExecutorRuntime;
+  readonly #waiting = new Map<string, (outcome: Outcome) => void>();
+  #keys = 0;
+
+  constructor() {
+    this.#runtime = new ExecutorRuntime({
+      clock: systemClock,
+      outcomes: this.#outcomes,
+      flush: () => this.#receive(unpackOutcomes(this.#outcomes.take())),
+      hold: (objects) => this.heard.push(`hold ${objects.join(" ")}`),
+      release: (objects) => this.heard.push(`release ${objects.join(" ")}`),
+      fetch: async (object) => {
+        const bytes = this.objects.get(object);
+        if (!bytes) throw new MeshError("OBJECT_LOST", `${object} is lost`);
+        return bytes;
+      },
+      importModule: async (specifier) => ({ specifier }),
+      later: (callback) => setImmediate(callback),
+    });
+  }
+
+  define(source: string, name = "f"): CallableId {
+    const callable = `d.${name}` as CallableId;
+    const define = { callable, name, source } as Define;
+    this.#runtime.define([define]);
+    return callable;
+  }
+
+  order(order: Partial<Order> & Pick<Order, "kind">, args: unknown[] = []): Order {
+    const key = `k${this.#keys++}`;
+    return { key, args: encodeValue(args, agentRefs).toBytes(), dependencies: [], ...order };
+  }
+
+  run(...orders: Order[]): Promise<Outcome[]> {
+    const all = orders.map(
+      ({ key }) => new Promise<Outcome>((resolve) => this.#waiting.set(key, resolve)),
+    );
+    // As between threads: packed and unpacked.
+    this.#runtime.run(unpackOrders(packOrders(orders), new Map()));
+    return Promise.all(all);
+  }
+
+  async task(source: string, ...args: unknown[]): Promise<Outcome> {
+    const [outcome] = await this.run(
+      this.order({ kind: "task", callable: this.define(source) }, args),
+    );
+    return outcome!;
+  }
+
+  #receive(outcomes: Outcome[]): void {
+    this.batches.push(outcomes);
+    for (const outcome of outcomes) {
+      this.heard.push(`outcome ${outcome.key}`);
+      this.#waiting.get(outcome.key)?.(outcome);
+    }
+  }
+}
+
+const valueOf = (outcome: Outcome | undefined): unknown => {
+  expect(outcome?.error).toBeUndefined();
+  return decodeValue(outcome!.value!.bytes, agentRefs);
+};
+
+test("a function is called with its arguments and answers, sync or async", async () => {
+  const bench = new Bench();
+  expect(valueOf(await bench.task("(a, b) => a + b", 2, 3))).toBe(5);
+  expect(valueOf(await bench.task("async (a) => new Map([[a, [1n]]])", "x"))).toEqual(
+    new Map([["x", [1n]]]),
+  );
+  expect(valueOf(await bench.task("function () { return this }"))).toBeUndefined();
+});
+
+test("esbuild's keepNames helper exists and import goes to the host", async () => {
+  const bench = new Bench();
+  const named = '__name(() => { const g = __name(() => {}, "gee"); return g.name }, "eff")';
+  expect(valueOf(await bench.task(named))).toBe("gee");
+  const importing = 'async () => (await __manta_import("x")).specifier';
+  expect(valueOf(await bench.task(importing))).toBe("x");
+});
+
+test("what user code throws is TASK_FAILED with its name, message and its own frames", async () => {
+  const bench = new Bench();
+  const source = "function outer() {\n  function inner() {\n    null.x;\n  }\n  inner();\n}";
+  const { error } = await bench.task(source);
+  expect(error?.code).toBe("TASK_FAILED");
+  expect(error?.message).toMatch(/^task "f" threw TypeError: Cannot read properties of null/);
+  expect(error?.cause?.name).toBe("TypeError");
+  const frames = error!.cause!.stack!.split("\n").slice(1);
+  expect(frames).toHaveLength(2);
+  expect(frames[0]).toMatch(/at inner \(manta:f:3:10\)/);
+  expect(frames[1]).toMatch(/at outer \(manta:f:5:3\)/);
+});
+
+test("a rejected promise and a thrown non-error fail the task as well", async () => {
+  const bench = new Bench();
+  const rejected = await bench.task('async () => { throw new RangeError("no") }');
+  expect(rejected.error?.message).toBe('task "f" threw RangeError: no');
+  const odd = await bench.task('() => { throw "a string" }');
+  expect(odd.error?.message).toBe('task "f" threw Error: a string');
+});
+
+test("a result that cannot be encoded is NOT_ENCODABLE and names the task and the path", async () => {
+  const bench = new Bench();
+  const { error } = await bench.task("() => ({ list: [1, () => 2] })");
+  expect(error?.code).toBe("NOT_ENCODABLE");
+  expect(error?.message).toContain('the result of task "f" cannot be encoded');
+  expect(error?.message).toContain("list[1]");
+});
+
+test("source that does not compile is INVALID_ARGUMENT", async () => {
+  const { error } = await new Bench().task("(a) => {");
+  expect(error?.code).toBe("INVALID_ARGUMENT");
+  expect(error?.message).toContain('the source of "f" does not compile: SyntaxError');
+});
+
+test("tasks run strictly one after the other, and outcomes of a turn leave together", async () => {
+  const bench = new Bench();
+  const callable = bench.define(
+    "async (i) => { globalThis.log.push(`>${i}`); await 0; globalThis.log.push(`<${i}`) }",
+  );
+  const log: string[] = [];
+  Object.assign(globalThis, { log });
+  const orders = [0, 1, 2].map((i) => bench.order({ kind: "task", callable }, [i]));
+  await bench.run(...orders);
+  expect(log).toEqual([">0", "<0", ">1", "<1", ">2", "<2"]);
+  expect(bench.batches).toHaveLength(1);
+});
+
+test("an actor keeps its state, its calls run in order and beside a waiting task", async () => {
+  const bench = new Bench();
+  const actor = "d.a" as ActorId;
+  const callable = bench.define(
+    "class Counter { n = 0; add(k) { return (this.n += k) } }",
+    "Counter",
+  );
+  const never = bench.define("() => new Promise(() => {})", "never");
+  void bench.run(bench.order({ kind: "task", callable: never }));
+  const outcomes = await bench.run(
+    bench.order({ kind: "create-actor", callable, actor }),
+    bench.order({ kind: "call", actor, method: "add" }, [2]),
+    bench.order({ kind: "call", actor, method: "add" }, [3]),
+    bench.order({ kind: "call", actor, method: "sub" }, [3]),
+    bench.order({ kind: "call", actor, method: "constructor" }),
+    bench.order({ kind: "call", actor, method: "hasOwnProperty" }),
+    bench.order({ kind: "end-actor", actor }),
+    bench.order({ kind: "call", actor, method: "add" }, [1]),
+  );
+  expect(outcomes.slice(0, 3).map(valueOf)).toEqual([undefined, 2, 5]);
+  expect(outcomes[3]?.error?.code).toBe("ACTOR_METHOD_UNKNOWN");
+  expect(outcomes[3]?.error?.message).toBe(
+    'actor "Counter" has no method "sub". Its methods are add',
+  );
+  expect(outcomes[4]?.error?.code).toBe("ACTOR_METHOD_UNKNOWN");
+  expect(outcomes[5]?.error?.code).toBe("ACTOR_METHOD_UNKNOWN");
+  expect(valueOf(outcomes[6])).toBeUndefined();
+  expect(outcomes[7]?.error?.code).toBe("ACTOR_DIED");
+});
+
+test("a constructor that throws fails its order, and the calls behind it", async () => {
+  const bench = new Bench();
+  const actor = "d.a" as ActorId;
+  const callable = bench.define('class Bad { constructor() { throw new Error("no") } }', "Bad");
+  const [created, called] = await bench.run(
+    bench.order({ kind: "create-actor", callable, actor }),
+    bench.order({ kind: "call", actor, method: "x" }),
+  );
+  expect(created?.error?.message).toBe('the constructor of actor "Bad" threw Error: no');
+  expect(called?.error?.code).toBe("ACTOR_DIED");
+});
+
+test("a ref that is an argument arrives as its value, a ref inside one stays a ref", async () => {
+  const bench = new Bench();
+  bench.objects.set("d.2", encodeValue("inner", agentRefs).toBytes());
+  const callable = bench.define(
+    "async (value, box) => [value, box.ref.id, await box.ref.get(), box.ref]",
+  );
+  const object = "d.1" as ObjectId;
+  const dependencies = [{ object, bytes: encodeValue(Float64Array.of(1.5), agentRefs).toBytes() }];
+  const order = bench.order({ kind: "task", callable, dependencies }, [
+    ref("d.1"),
+    { ref: ref("d.2") },
+  ]);
+  const [outcome] = await bench.run(order);
+  expect(valueOf(outcome)).toEqual([
+    Float64Array.of(1.5),
+    "d.2",
+    "inner",
+    { wire: { kind: "object", object: "d.2" } },
+  ]);
+  expect(outcome?.value?.contained).toEqual(["d.2"]);
+  expect(bench.heard.at(0)).toContain("d.2");
+  expect(bench.heard.at(-1)).toBe(`outcome ${order.key}`);
+});
+
+test("refs that were replaced by their values are not held", async () => {
+  const bench = new Bench();
+  const callable = bench.define("(value) => value");
+  const object = "d.1" as ObjectId;
+  const dependencies = [{ object, bytes: encodeValue(7).toBytes() }];
+  await bench.run(bench.order({ kind: "task", callable, dependencies }, [ref("d.1")]));
+  expect(bench.heard.filter((line) => line.startsWith("hold"))).toEqual([]);
+});
+
+test("get on a lost object and get past its deadline reject with their codes", async () => {
+  const bench = new Bench();
+  const lost = await bench.task("async (box) => box.ref.get()", { ref: ref("d.9") });
+  expect(lost.error?.message).toContain("MeshError OBJECT_LOST: d.9 is lost");
+  const slow = "async (box) => box.ref.get({ timeoutMs: 1 })";
+  bench.objects.get = () => new Promise(() => {}) as never;
+  const late = await bench.task(slow, { ref: ref("d.9") });
+  expect(late.error?.message).toContain("MeshError TIMEOUT: object d.9 did not arrive within 1 ms");
+});
+
+test("a big value of an array that changes after it was returned is as it was", async () => {
+  const bench = new Bench();
+  const actor = "d.a" as ActorId;
+  const callable = bench.define(
+    "class Box { all = new Float32Array(20000); fill(x) { return this.all.fill(x) } }",
+    "Box",
+  );
+  const outcomes = await bench.run(
+    bench.order({ kind: "create-actor", callable, actor }),
+    bench.order({ kind: "call", actor, method: "fill" }, [1]),
+    bench.order({ kind: "call", actor, method: "fill" }, [2]),
+  );
+  expect((valueOf(outcomes[1]) as Float32Array)[19_999]).toBe(1);
+  expect((valueOf(outcomes[2]) as Float32Array)[19_999]).toBe(2);
+});
+
+test("a long run of tasks lets timers and other lanes have a turn", async () => {
+  const bench = new Bench();
+  const callable = bench.define(
+    "() => { const t = performance.now(); while (performance.now() - t < 4); }",
+  );
+  const orders = Array.from({ length: 20 }, () => bench.order({ kind: "task", callable }));
+  const done = bench.run(...orders);
+  let finishedAtTimer = -1;
+  setTimeout(() => (finishedAtTimer = bench.batches.flat().length), 1);
+  await done;
+  expect(finishedAtTimer).toBeGreaterThan(0);
+  expect(finishedAtTimer).toBeLessThan(20);
+});

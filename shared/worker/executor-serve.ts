@@ -1,0 +1,127 @@
+import * as Comlink from "comlink";
+import { systemClock } from "../clock.ts";
+import { invariant, MeshError } from "../errors.ts";
+import type { BackendReport } from "../gpu/choose-backend.ts";
+import type { ObjectId } from "../ids.ts";
+import type { Define } from "../protocol/messages.ts";
+import type { WireError } from "../protocol/schema.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import type { ExecutorSettings, ObjectBytes } from "./executor-api.ts";
+import { ExecutorRuntime } from "./executor-runtime.ts";
+import {
+  type AgentMessage,
+  type ExecutorMessage,
+  OutcomeWriter,
+  transferables,
+  unpackOrders,
+} from "./executor-wire.ts";
+
+/** What an agent calls with Comlink. Batches of orders are plain messages on the same port. */
+export interface ExecutorCalls {
+  configure(settings: ExecutorSettings): void;
+  define(callables: readonly Define[]): void;
+  /** The answer to a `fetch` message. */
+  settleFetch(request: number, bytes: ObjectBytes | undefined, error?: WireError): void;
+}
+
+/** What differs between a worker thread and a worker in the cage. */
+export interface ExecutorPlatform {
+  /** Memory for one big result. Memory that is not shared is transferred. */
+  allocate(byteLength: number): ObjectBytes;
+  later(callback: () => void): void;
+  /** The one tfjs of this executor, on the backend that `settings` names or that wins. */
+  loadTensorflow(
+    settings: ExecutorSettings,
+    onMeasured: (report: BackendReport) => void,
+  ): Promise<unknown>;
+}
+
+export type ExecutorEndpoint = Comlink.Endpoint & { start?: () => void };
+
+/** Run an executor that is served through `port` for as long as its thread lives. */
+export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform): void {
+  const stored = new Map<ObjectId, ObjectBytes>();
+  const fetches = new Map<number, PromiseWithResolvers<ObjectBytes>>();
+  let fetchCount = 0;
+  let settings: ExecutorSettings = { workerName: "" };
+  let tensorflow: Promise<unknown> | undefined;
+  const send = (message: ExecutorMessage, moved: ArrayBuffer[] = []) =>
+    port.postMessage(message, moved);
+
+  const outcomes = new OutcomeWriter((byteLength) => platform.allocate(byteLength));
+  const runtime = new ExecutorRuntime({
+    clock: systemClock,
+    outcomes,
+    flush() {
+      const message = outcomes.take();
+      send(message, transferables([message.bytes, ...message.table]));
+    },
+    hold: (objects) => send({ type: "hold", objects: [...objects] }),
+    release: (objects) => send({ type: "release", objects: [...objects] }),
+    fetch(object) {
+      const request = fetchCount++;
+      const answer = withResolvers<ObjectBytes>();
+      fetches.set(request, answer);
+      send({ type: "fetch", request, object });
+      return answer.promise;
+    },
+    async importModule(specifier) {
+      if (specifier !== "@tensorflow/tfjs") throw importUnsupported(specifier);
+      tensorflow ??= platform.loadTensorflow(settings, ({ chosen, measured }) =>
+        send({ type: "backend", chosen, measured: [...measured] }),
+      );
+      return tensorflow;
+    },
+    later: (callback) => platform.later(callback),
+  });
+
+  const calls: ExecutorCalls = {
+    configure(given) {
+      settings = given;
+    },
+    define: (callables) => runtime.define(callables),
+    settleFetch(request, bytes, error) {
+      const waiting = fetches.get(request);
+      invariant(waiting, `fetch ${request} was asked for and not yet settled`);
+      fetches.delete(request);
+      if (bytes) waiting.resolve(bytes);
+      else waiting.reject(error ? fromWireError(error) : new MeshError("INTERNAL", "no bytes"));
+    },
+  };
+  // The agent's side exposes nothing: whoever may call into a Comlink-exposed object can construct
+  // `Function` there (path "constructor.constructor"), so user code would run in the page.
+  Comlink.expose(calls, port);
+  const onMessage = (message: Partial<AgentMessage>) => {
+    if (message.type === "run") runtime.run(unpackOrders(message as never, stored));
+    else if (message.type === "store") stored.set(message.object!, message.bytes!);
+    else if (message.type === "drop") for (const object of message.objects!) stored.delete(object);
+  };
+  port.addEventListener("message", ((event: MessageEvent<Partial<AgentMessage>>) =>
+    onMessage(event.data)) as EventListener);
+  send({ type: "ready" });
+}
+
+const importUnsupported = (specifier: string): MeshError =>
+  new MeshError(
+    "INVALID_ARGUMENT",
+    `import("${specifier}") is not possible inside a task yet: packages with imports come later. ` +
+      'What works now: import("@tensorflow/tfjs"), and code that imports nothing',
+    { specifier: specifier.slice(0, 256) },
+  );
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(reason: Error): void;
+}
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (reason: Error) => void;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}

@@ -16,6 +16,7 @@ import { negotiateVersion } from "../../shared/protocol/versions.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
+import { relayRefusal } from "../../shared/transport/relay.ts";
 import { ControlPlane } from "../control/control-plane.ts";
 import { PeerSession } from "./peer-session.ts";
 import type { TokenRole, Tokens } from "./tokens.ts";
@@ -165,8 +166,8 @@ export class Gateway {
     const receiver = this.#members.get(header.peer);
     if (!sender) return;
     if (!receiver) {
-      const close = `peer ${header.peer} is not connected`;
-      sender.session.sendRelay({ ...header, close }, new Uint8Array(0));
+      const reason = { code: "peer-left", detail: `${header.peer} is not connected` } as const;
+      sender.session.sendRelay(relayRefusal(header, reason), new Uint8Array(0));
       return;
     }
     sender.relayedBytes += payload.byteLength;

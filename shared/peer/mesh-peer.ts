@@ -1,0 +1,146 @@
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import type { ObjectId, PeerId } from "../ids.ts";
+import type { LocalStore } from "../objects/local-store.ts";
+import type {
+  CoordinatorMessage,
+  Hello,
+  Introduction,
+  RelayHeader,
+  Welcome,
+} from "../protocol/messages.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import { CoordinatorSession } from "../session/coordinator-session.ts";
+import { RelayHub } from "../transport/relay.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { Dialer } from "./dialer.ts";
+import { Links } from "./links.ts";
+import { ObjectExchange } from "./object-exchange.ts";
+
+/** How long the coordinator may take to introduce a peer. */
+const INTRODUCTION_MS_MAX = 10_000;
+
+/** Messages that concern the user of a {@link MeshPeer}; it handles the others itself. */
+export type PeerBusiness = Exclude<
+  CoordinatorMessage,
+  { type: "welcome" | "bye" | "introduction" | "peer-left" }
+>;
+
+export interface MeshPeerOptions {
+  /** An open transport to the coordinator. */
+  readonly transport: Transport;
+  readonly hello: Omit<Hello, "type" | "protocolVersions">;
+  readonly clock: Clock;
+  readonly store: LocalStore;
+  /** Ways to reach other peers, better than the relay, best first. */
+  dialers(welcome: Welcome, accept: (transport: Transport) => void): readonly Dialer[];
+  /** This peer fetched a copy that it had not. */
+  onCopy?(object: ObjectId): void;
+}
+
+/**
+ * One peer's place in the mesh: its session with the coordinator, its links to other peers by the
+ * best path that works, and the exchange of objects with them. Workers and drivers are built on it.
+ */
+export class MeshPeer {
+  readonly self: PeerId;
+  readonly session: CoordinatorSession;
+  readonly links: Links;
+  readonly exchange: ObjectExchange;
+  readonly #relay: RelayHub;
+  readonly #clock: Clock;
+  readonly #introductions = new Map<PeerId, ((introduction: Introduction) => void)[]>();
+
+  /** @throws MeshError what the coordinator refused this peer for. */
+  static async join(options: MeshPeerOptions): Promise<MeshPeer> {
+    const session = await CoordinatorSession.open(options.transport, options.hello, options.clock);
+    return new MeshPeer(session, options);
+  }
+
+  private constructor(session: CoordinatorSession, options: MeshPeerOptions) {
+    const { clock, store } = options;
+    const { welcome } = session;
+    this.self = welcome.peer;
+    this.session = session;
+    this.#clock = clock;
+    this.#relay = new RelayHub({
+      send: (header, payload) => session.sendRelay(header, payload),
+      onOpen: (_peer, transport) => this.links.accept(transport),
+    });
+    this.links = new Links({
+      self: welcome.peer,
+      ticketKey: welcome.ticketKey,
+      clock,
+      dialers: [
+        ...options.dialers(welcome, (transport) => this.links.accept(transport)),
+        relayDialer(this.#relay),
+      ],
+      introduce: (peer) => this.#introduce(peer),
+    });
+    this.exchange = new ObjectExchange({
+      links: this.links,
+      store,
+      clock,
+      ...(options.onCopy ? { onCopy: options.onCopy } : {}),
+    });
+    void session.ended.then(() => {
+      this.#relay.closeAll({ code: "failed", detail: "the coordinator is gone" });
+      this.links.closeAll({ code: "failed", detail: "this peer lost its coordinator" });
+    });
+  }
+
+  /** Start to receive. Call it once, when whoever handles the messages is ready. */
+  start(onBusiness: (message: PeerBusiness) => void): void {
+    this.session.start({
+      onMessage: (message) => {
+        if (message.type === "introduction") this.#introduced(message);
+        else if (message.type === "peer-left") this.#peerLeft(message.peer);
+        else onBusiness(message);
+      },
+      onRelay: (header: RelayHeader, payload) => this.#relay.receive(header, payload),
+    });
+  }
+
+  /** Leave politely. */
+  leave(reason: string): void {
+    this.links.closeAll({ code: "done", detail: reason });
+    this.session.close(reason);
+  }
+
+  #introduce(peer: PeerId): Promise<Introduction> {
+    return new Promise((resolve, reject) => {
+      const cancelDeadline = this.#clock.after(INTRODUCTION_MS_MAX, () =>
+        reject(
+          new MeshError("TIMEOUT", `the coordinator did not introduce ${peer} in time; try again`),
+        ),
+      );
+      const arrived = (introduction: Introduction) => {
+        cancelDeadline();
+        if (introduction.error) reject(fromWireError(introduction.error));
+        else resolve(introduction);
+      };
+      const waiting = this.#introductions.get(peer);
+      if (waiting) return void waiting.push(arrived);
+      this.#introductions.set(peer, [arrived]);
+      return this.session.send({ type: "introduce-me", peer });
+    });
+  }
+
+  #introduced(introduction: Introduction): void {
+    const waiting = this.#introductions.get(introduction.peer) ?? [];
+    this.#introductions.delete(introduction.peer);
+    for (const arrived of waiting) arrived(introduction);
+  }
+
+  #peerLeft(peer: PeerId): void {
+    this.#relay.peerLeft(peer);
+    this.links.peerLeft(peer);
+  }
+}
+
+/** The path that is always there: through the coordinator. */
+const relayDialer = (relay: RelayHub): Dialer => ({
+  path: "relay",
+  obstacle: () => undefined,
+  dial: (introduction) => Promise.resolve(relay.open(introduction.peer)),
+});

@@ -1,0 +1,168 @@
+import { MeshError } from "../errors.ts";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import type { Call, CallDone } from "../protocol/link-messages.ts";
+import type { WireError } from "../protocol/schema.ts";
+import { toWireError } from "../protocol/wire-error.ts";
+import { CalleeLedger } from "./call-ledger.ts";
+import type { Link } from "./link.ts";
+import type { Links } from "./links.ts";
+
+/** What became of a call: a value, in the store if it is not inline, or an error. */
+export interface CallOutcome {
+  readonly sizeBytes: number;
+  readonly inline?: Uint8Array<ArrayBuffer>;
+  readonly error?: WireError;
+  readonly contained?: readonly ObjectId[];
+}
+
+export interface ActorHostOptions {
+  readonly links: Links;
+  /**
+   * Run a call. Called in the order of each caller's calls, without waiting for those before; actors
+   * run one call at a time further down.
+   */
+  execute(call: Call, from: PeerId): Promise<CallOutcome>;
+}
+
+/** Ended actors that are remembered, with answers that their callers may not have got yet. */
+const ENDED_MAX = 1_024;
+
+/** One caller's calls to one actor. */
+interface Lane {
+  readonly caller: PeerId;
+  readonly number: number;
+  readonly ledger: CalleeLedger;
+  /** Where answers go. */
+  link: Link;
+}
+
+interface Hosted {
+  /** Why it ended, if it did. */
+  ended?: WireError;
+  readonly lanes: Map<PeerId, Lane>;
+}
+
+/** Receives the calls of actors that live on this peer, and answers them. */
+export class ActorHost {
+  readonly #options: ActorHostOptions;
+  readonly #actors = new Map<ActorId, Hosted>();
+  readonly #ended = new Map<ActorId, Hosted>();
+
+  constructor(options: ActorHostOptions) {
+    this.#options = options;
+    const { links } = options;
+    links.onMessage("call", (link, call) => this.#onCall(link, call));
+    links.onMessage("call-ack", (link, { actor, lane: number, acknowledged }) => {
+      const lane = this.#find(actor)?.lanes.get(link.peer);
+      if (lane?.number === number) lane.ledger.acknowledge(acknowledged);
+    });
+    links.onDown((link) => this.#onDown(link));
+    links.onPeerLeft((peer) => {
+      for (const { lanes } of this.#everyActor()) lanes.delete(peer);
+    });
+  }
+
+  /** The actor lives here from now on. Call it before anyone can learn of that. */
+  add(actor: ActorId): void {
+    this.#ended.delete(actor);
+    this.#actors.set(actor, { lanes: new Map() });
+  }
+
+  /** The actor has ended: calls without an answer get `error`, and so does every later one. */
+  remove(actor: ActorId, error: MeshError): void {
+    const hosted = this.#actors.get(actor);
+    if (!hosted) return;
+    this.#actors.delete(actor);
+    hosted.ended = toWireError(error);
+    for (const lane of hosted.lanes.values()) {
+      for (const sequence of lane.ledger.unanswered()) {
+        const message = `${error.message}; the call may have run`;
+        const outcome = { sizeBytes: 0, error: { ...hosted.ended, message } };
+        answer(lane, { actor, sequence }, outcome);
+      }
+    }
+    this.#ended.set(actor, hosted);
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= ENDED_MAX) break;
+      this.#ended.delete(oldest);
+    }
+  }
+
+  #onCall(link: Link, call: Call): void {
+    const hosted = this.#find(call.actor);
+    if (!hosted) return link.send(this.#unknown(call));
+    const lane = laneOf(hosted, link, call.lane);
+    if (lane.number > call.lane) return;
+    lane.link = link;
+    const verdict = lane.ledger.receive(call.sequence, call.acknowledged);
+    if (verdict === "run") {
+      if (hosted.ended) answer(lane, call, { sizeBytes: 0, error: hosted.ended });
+      else this.#execute(lane, call);
+    } else if (verdict === "violation") {
+      throw new MeshError(
+        "PROTOCOL_VIOLATION",
+        `call ${call.sequence} of actor ${call.actor} is out of order: one before it is missing, or ` +
+          `too many are unacknowledged (up to ${call.acknowledged})`,
+      );
+    } else if (verdict !== "ignore") {
+      link.send(verdict);
+    }
+  }
+
+  #execute(lane: Lane, call: Call): void {
+    this.#options.execute(call, lane.caller).then(
+      (outcome) => answer(lane, call, outcome),
+      (error: unknown) => answer(lane, call, { sizeBytes: 0, error: toWireError(error) }),
+    );
+  }
+
+  /** Answers may have been lost with the link. Over another one that is open they go again. */
+  #onDown(link: Link): void {
+    const other = this.#options.links.openTo(link.peer);
+    if (!other) return;
+    for (const { lanes } of this.#everyActor()) {
+      const lane = lanes.get(link.peer);
+      if (lane?.link !== link) continue;
+      lane.link = other;
+      for (const done of lane.ledger.kept()) other.send(done);
+    }
+  }
+
+  #find(actor: ActorId): Hosted | undefined {
+    return this.#actors.get(actor) ?? this.#ended.get(actor);
+  }
+
+  *#everyActor(): Iterable<Hosted> {
+    yield* this.#actors.values();
+    yield* this.#ended.values();
+  }
+
+  #unknown({ actor, lane, sequence }: Call): CallDone {
+    const error: WireError = {
+      code: "ACTOR_DIED",
+      message: `actor ${actor} does not live on ${this.#options.links.self}; the call has not run`,
+    };
+    return { type: "call-done", actor, lane, sequence, sizeBytes: 0, error };
+  }
+}
+
+/** A higher number means that the caller started to count anew; what it asked before, it gave up. */
+function laneOf({ lanes }: Hosted, link: Link, number: number): Lane {
+  const known = lanes.get(link.peer);
+  if (known && known.number >= number) return known;
+  const lane: Lane = { caller: link.peer, number, ledger: new CalleeLedger(), link };
+  lanes.set(link.peer, lane);
+  return lane;
+}
+
+function answer(
+  lane: Lane,
+  { actor, sequence }: Pick<Call, "actor" | "sequence">,
+  { sizeBytes, inline, error, contained }: CallOutcome,
+): void {
+  const done: CallDone = { type: "call-done", actor, lane: lane.number, sequence, sizeBytes };
+  if (inline) done.inline = inline;
+  if (error) done.error = error;
+  if (contained && contained.length > 0) done.contained = [...contained];
+  if (lane.ledger.answered(done)) lane.link.send(done);
+}

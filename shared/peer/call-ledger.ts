@@ -1,0 +1,196 @@
+import type { Call, CallDone } from "../protocol/link-messages.ts";
+
+/**
+ * The book-keeping of actor calls, without I/O: what makes each call run at most once and in order,
+ * and each answer arrive, while links break and come back.
+ *
+ *   C1. A caller numbers its calls to one actor from 0, in one lane.
+ *   C2. On a new link it sends every unanswered call again, lowest number first. A link keeps order.
+ *   C3. The callee runs a number at most once, and never a lower one after a higher one.
+ *   C4. It keeps an answer until the caller has acknowledged it, and sends it again when asked again.
+ *   C5. `acknowledged` is the lowest number the caller still wants an answer to. What is below and was
+ *       never seen by the callee, the caller gave up.
+ */
+
+/** What the caller says of a call; the ledger adds the numbers. */
+export type CallRequest = Omit<Call, "type" | "lane" | "sequence" | "acknowledged">;
+
+export interface PendingCall<Waiter> {
+  readonly call: Call;
+  readonly waiter: Waiter;
+  /** Whether it was handed to a link, so that it may have run. */
+  isSent: boolean;
+}
+
+/** Answers are acknowledged with the next call; if none comes, after so many answers or bytes. */
+const ACK_EVERY_ANSWERS = 1_024;
+const ACK_EVERY_BYTES = 1024 * 1024;
+
+/** The caller's half, for one actor. `Waiter` is whatever is to be told the answer. */
+export class CallerLedger<Waiter> {
+  readonly lane: number;
+  readonly #pending = new Map<number, PendingCall<Waiter>>();
+  #next = 0;
+  /** Every call below is settled. */
+  #floor = 0;
+  #untoldAnswers = 0;
+  #untoldBytes = 0;
+
+  constructor(lane: number) {
+    this.lane = lane;
+  }
+
+  /** Calls without an answer. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  add(request: CallRequest, waiter: Waiter): PendingCall<Waiter> {
+    const sequence = this.#next++;
+    const numbers = { lane: this.lane, sequence, acknowledged: this.#tell() };
+    const pending = {
+      call: { type: "call" as const, ...request, ...numbers },
+      waiter,
+      isSent: false,
+    };
+    this.#pending.set(sequence, pending);
+    return pending;
+  }
+
+  /** Everything that a new link has to carry, in order. It counts as sent from now on. */
+  takeForResend(): Call[] {
+    const acknowledged = this.#tell();
+    return Array.from(this.#pending.values(), (pending) => {
+      pending.isSent = true;
+      pending.call.acknowledged = acknowledged;
+      return pending.call;
+    });
+  }
+
+  /** @returns the call that this answers; nothing if it was answered or given up before. */
+  settle(done: CallDone): PendingCall<Waiter> | undefined {
+    const pending = done.lane === this.lane ? this.#pending.get(done.sequence) : undefined;
+    if (!pending) return undefined;
+    this.#pending.delete(done.sequence);
+    this.#untoldAnswers++;
+    this.#untoldBytes += done.inline?.byteLength ?? 0;
+    this.#raiseFloor();
+    return pending;
+  }
+
+  /** Give up every call, or only those that may have run. They are not sent any more. */
+  giveUp(which: "all" | "sent" = "all"): PendingCall<Waiter>[] {
+    const given = [...this.#pending.values()].filter(({ isSent }) => which === "all" || isSent);
+    for (const { call } of given) this.#pending.delete(call.sequence);
+    this.#raiseFloor();
+    return given;
+  }
+
+  /** The number to acknowledge now in a message of its own, if the callee keeps many answers. */
+  dueAcknowledgement(): number | undefined {
+    const isDue = this.#untoldAnswers >= ACK_EVERY_ANSWERS || this.#untoldBytes >= ACK_EVERY_BYTES;
+    return isDue ? this.#tell() : undefined;
+  }
+
+  #tell(): number {
+    this.#untoldAnswers = 0;
+    this.#untoldBytes = 0;
+    return this.#floor;
+  }
+
+  #raiseFloor(): void {
+    while (this.#floor < this.#next && !this.#pending.has(this.#floor)) this.#floor++;
+  }
+}
+
+/** Unacknowledged calls of one caller to one actor. Honest callers stay far below. */
+const CALLS_WINDOW_MAX = 2 ** 18;
+/** Answers kept for one caller of one actor: over it, the oldest are replaced by an error. */
+const KEPT_BYTES_MAX = 64 * 2 ** 20;
+
+/** What to do with a call that arrived: run it, send its answer again, nothing, or blame the peer. */
+export type Verdict = "run" | "ignore" | "violation" | CallDone;
+
+/** The callee's half, for one caller of one actor. */
+export class CalleeLedger {
+  readonly #keptBytesMax: number;
+  readonly #answers = new Map<number, CallDone>();
+  /** The lowest number that was not seen yet; -1 before the first call. */
+  #next = -1;
+  #floor = 0;
+  #keptBytes = 0;
+
+  constructor(keptBytesMax: number = KEPT_BYTES_MAX) {
+    this.#keptBytesMax = keptBytesMax;
+  }
+
+  receive(sequence: number, acknowledged: number): Verdict {
+    if (acknowledged > sequence) return "violation";
+    this.acknowledge(acknowledged);
+    // The first call may have any number: those before it went to an earlier life of the actor.
+    this.#next = this.#next < 0 ? sequence : Math.max(this.#next, this.#floor);
+    if (sequence > this.#next || sequence - this.#floor >= CALLS_WINDOW_MAX) return "violation";
+    if (sequence < this.#next) return this.#answers.get(sequence) ?? "ignore";
+    this.#next++;
+    return "run";
+  }
+
+  /** The caller has every answer below this number. */
+  acknowledge(acknowledged: number): void {
+    if (acknowledged <= this.#floor) return;
+    if (acknowledged - this.#floor <= this.#answers.size) {
+      for (let sequence = this.#floor; sequence < acknowledged; sequence++) this.#drop(sequence);
+    } else {
+      for (const sequence of this.#answers.keys()) {
+        if (sequence < acknowledged) this.#drop(sequence);
+      }
+    }
+    this.#floor = acknowledged;
+  }
+
+  /** @returns whether anyone still waits for this answer: it is kept then, and is to be sent. */
+  answered(done: CallDone): boolean {
+    const { sequence } = done;
+    if (sequence < this.#floor || this.#answers.has(sequence)) return false;
+    this.#answers.set(sequence, done);
+    this.#keptBytes += done.inline?.byteLength ?? 0;
+    if (this.#keptBytes > this.#keptBytesMax) this.#shed();
+    return true;
+  }
+
+  /** Answers that were not acknowledged, to be sent again when a link they went by broke. */
+  kept(): Iterable<CallDone> {
+    return this.#answers.values();
+  }
+
+  /** Calls that run or wait to run. */
+  unanswered(): number[] {
+    const sequences: number[] = [];
+    for (let sequence = this.#floor; sequence < this.#next; sequence++) {
+      if (!this.#answers.has(sequence)) sequences.push(sequence);
+    }
+    return sequences;
+  }
+
+  #drop(sequence: number): void {
+    this.#keptBytes -= this.#answers.get(sequence)?.inline?.byteLength ?? 0;
+    this.#answers.delete(sequence);
+  }
+
+  /** Half of them go, so that this is rare. */
+  #shed(): void {
+    for (const [sequence, { inline, ...done }] of this.#answers) {
+      if (this.#keptBytes <= this.#keptBytesMax / 2) return;
+      if (!inline) continue;
+      this.#keptBytes -= inline.byteLength;
+      const message =
+        `call ${sequence} of actor ${done.actor} ran, but its answer was dropped: the caller took ` +
+        `none of ${this.#keptBytesMax} bytes of answers; fetch answers as they come`;
+      this.#answers.set(sequence, {
+        ...done,
+        sizeBytes: 0,
+        error: { code: "QUOTA_EXCEEDED", message },
+      });
+    }
+  }
+}

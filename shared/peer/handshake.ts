@@ -1,0 +1,108 @@
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
+import { linkMessages, type LinkHello, type LinkMessage } from "../protocol/link-messages.ts";
+import { fromWireError, toWireError } from "../protocol/wire-error.ts";
+import type { Transport } from "../transport/transport.ts";
+import { reasonOf } from "./deadline.ts";
+import type { Link } from "./link.ts";
+
+/** How long the other end may take to say hello or welcome on an open transport. */
+export const GREETING_MS_MAX = 10_000;
+
+/**
+ * The opener's half: say hello, wait for the welcome.
+ * @param open makes the link; from then on it gets what arrives.
+ * @throws MeshError what the other end refused for; `TIMEOUT`, `PEER_UNREACHABLE`. The transport is
+ *   closed then.
+ */
+export async function sayHello(
+  transport: Transport,
+  hello: LinkHello,
+  clock: Clock,
+  open: () => Link,
+): Promise<Link> {
+  void transport.send(encodeBatch([hello]));
+  try {
+    return await onFirstMessage(transport, clock, (message) => {
+      if (message.type === "link-welcome") return open();
+      if (message.type === "link-refused") throw fromWireError(message.error);
+      throw new MeshError("PROTOCOL_VIOLATION", `${message.type} instead of a welcome`);
+    });
+  } catch (error) {
+    transport.close({ code: "failed", detail: reasonOf(error).slice(0, 256) });
+    throw error;
+  }
+}
+
+/**
+ * The other half: wait for hello, check it, say welcome or why not.
+ * @param admit makes the link, or throws the MeshError to refuse with.
+ * @throws MeshError why there is no link. The opener was told, and the transport is closed.
+ */
+export async function expectHello(
+  transport: Transport,
+  clock: Clock,
+  admit: (hello: LinkHello) => Link,
+): Promise<Link> {
+  try {
+    return await onFirstMessage(transport, clock, (message) => {
+      if (message.type !== "link-hello") {
+        throw new MeshError("PROTOCOL_VIOLATION", `${message.type} instead of a hello`);
+      }
+      const link = admit(message);
+      link.send({ type: "link-welcome" });
+      return link;
+    });
+  } catch (error) {
+    refuse(transport, error);
+    throw error;
+  }
+}
+
+/** Tell the opener why there is no link, and close. */
+export function refuse(transport: Transport, error: unknown): void {
+  void transport.send(encodeBatch([{ type: "link-refused", error: toWireError(error) }]));
+  transport.close({ code: "refused", detail: reasonOf(error).slice(0, 256) });
+}
+
+/** `open` is called within the delivery, so that the next message finds the link. */
+function onFirstMessage(
+  transport: Transport,
+  clock: Clock,
+  open: (message: LinkMessage) => Link,
+): Promise<Link> {
+  return new Promise((resolve, reject) => {
+    let link: Link | undefined;
+    let isOver = false;
+    const fail = (error: Error) => {
+      isOver = true;
+      cancel();
+      reject(error);
+    };
+    const cancel = clock.after(GREETING_MS_MAX, () => {
+      fail(new MeshError("TIMEOUT", `the other end did not greet within ${GREETING_MS_MAX} ms`));
+    });
+    void transport.closed.then(({ code, detail }) => {
+      fail(new MeshError("PEER_UNREACHABLE", `it closed before greeting (${detail ?? code})`));
+    });
+    transport.onMessage = (bytes) => {
+      if (link) return link.receive(bytes);
+      if (isOver) return;
+      let rest: readonly unknown[];
+      try {
+        const [first, ...others] = decodeBatch(bytes);
+        if (!linkMessages.accepts(first)) {
+          throw new MeshError("PROTOCOL_VIOLATION", linkMessages.complaint(first));
+        }
+        rest = others;
+        link = open(first);
+      } catch (error) {
+        return fail(error as Error);
+      }
+      cancel();
+      resolve(link);
+      link.deliver(rest);
+    };
+  });
+}

@@ -1,0 +1,185 @@
+import { MeshError } from "../errors.ts";
+import type { PeerId } from "../ids.ts";
+import { decodeBatch } from "../protocol/batch.ts";
+import { decodeFrame, encodeFrame, isFrame } from "../protocol/frame.ts";
+import {
+  chunkHeaders,
+  linkMessages,
+  type ChunkHeader,
+  type LinkMessage,
+} from "../protocol/link-messages.ts";
+import type { Path } from "../protocol/messages.ts";
+import { Outbox } from "../protocol/outbox.ts";
+import type { WireError } from "../protocol/schema.ts";
+import { toWireError } from "../protocol/wire-error.ts";
+import type { CloseReason, Transport, TransportPath } from "../transport/transport.ts";
+
+/** Bad messages a peer may send on one link before the link is closed. */
+const VIOLATIONS_MAX = 3;
+
+/** Messages that only open a link. */
+type Greeting = "link-hello" | "link-welcome" | "link-refused";
+/** What a service can receive on an open link. */
+export type ServiceMessage = Exclude<LinkMessage, { type: Greeting }>;
+
+/** Where a link hands over what arrives. A handler that throws `PROTOCOL_VIOLATION` blames the peer. */
+export interface LinkReceiver {
+  onMessage(link: Link, message: ServiceMessage): void;
+  onChunk(link: Link, header: ChunkHeader, payload: Uint8Array<ArrayBuffer>): void;
+}
+
+export interface LinkOptions {
+  readonly peer: PeerId;
+  readonly transport: Transport;
+  readonly reason: string | undefined;
+  readonly receiver: LinkReceiver;
+  /** Adds to the counters of this peer and path. */
+  count(sentBytes: number, receivedBytes: number): void;
+}
+
+/** An open, authenticated connection to one peer: typed messages in batches, objects in chunks. */
+export class Link {
+  readonly peer: PeerId;
+  readonly path: Path;
+  /** Why this path and not a better one, if there is a reason to give. */
+  readonly reason: string | undefined;
+  /** Resolves with the reason when the link ends, from either side. Never rejects. */
+  readonly closed: Promise<CloseReason>;
+  readonly #transport: Transport;
+  readonly #outbox: Outbox<LinkMessage>;
+  readonly #options: LinkOptions;
+  #isOpen = true;
+  #violations = 0;
+  #refusal: WireError | undefined;
+
+  constructor(options: LinkOptions) {
+    const { peer, transport, reason } = options;
+    this.peer = peer;
+    this.path = pathOf(transport.path);
+    this.reason = reason;
+    this.#options = options;
+    this.#transport = transport;
+    this.#outbox = new Outbox(transport);
+    this.closed = transport.closed.then((why) => {
+      this.#isOpen = false;
+      return why;
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** What the other end last refused of what this one sent, if anything. */
+  get refusal(): WireError | undefined {
+    return this.#refusal;
+  }
+
+  /** Messages of one turn of the event loop leave as one batch, in order. On a closed link: nothing. */
+  send(message: LinkMessage): void {
+    if (this.#isOpen) this.#outbox.push(message, valueBytesOf(message));
+  }
+
+  /**
+   * Send part of an object, behind everything sent before.
+   * @returns when the link wants more, or is closed.
+   */
+  sendChunk(header: ChunkHeader, payload: Uint8Array): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    this.#outbox.flush();
+    this.#options.count(payload.byteLength, 0);
+    return this.#transport.send(encodeFrame(header, payload));
+  }
+
+  /** What is queued is sent first. */
+  close(reason: CloseReason): void {
+    if (!this.#isOpen) return;
+    this.#outbox.flush();
+    this.#isOpen = false;
+    this.#transport.close(reason);
+  }
+
+  /** Takes what the transport delivers once the link is open. */
+  receive(bytes: Uint8Array<ArrayBuffer>): void {
+    try {
+      if (!isFrame(bytes)) return this.deliver(decodeBatch(bytes));
+      const { header, payload } = decodeFrame(bytes);
+      if (!chunkHeaders.accepts(header)) throw violation(chunkHeaders.complaint(header));
+      this.#options.count(0, payload.byteLength);
+      this.#options.receiver.onChunk(this, header, payload);
+    } catch (error) {
+      this.#blame(error);
+    }
+  }
+
+  /** Takes messages of a batch that was decoded already. One bad message spoils none of the others. */
+  deliver(messages: readonly unknown[]): void {
+    for (const message of messages) {
+      if (!this.#isOpen) return;
+      try {
+        this.#deliverOne(message);
+      } catch (error) {
+        this.#blame(error);
+      }
+    }
+  }
+
+  #deliverOne(message: unknown): void {
+    if (!linkMessages.accepts(message)) throw violation(linkMessages.complaint(message));
+    if (message.type === "link-refused") {
+      this.#refusal = message.error;
+    } else if (message.type === "link-hello" || message.type === "link-welcome") {
+      throw violation(`${message.type} on a link that is open already`);
+    } else {
+      this.#options.receiver.onMessage(this, message);
+    }
+  }
+
+  #blame(error: unknown): void {
+    // Anything else is a bug of this side, not of the peer's.
+    if (!MeshError.is(error) || error.code !== "PROTOCOL_VIOLATION") throw error;
+    this.send({ type: "link-refused", error: toWireError(error) });
+    this.#violations++;
+    if (this.#violations < VIOLATIONS_MAX) return;
+    this.close({
+      code: "protocol-violation",
+      detail: `${this.#violations} bad messages; the last: ${error.message}`.slice(0, 256),
+    });
+  }
+}
+
+const violation = (why: string): MeshError => new MeshError("PROTOCOL_VIOLATION", why);
+
+/** The path a user sees: links inside one machine are `local`, whatever carries them. */
+export const pathOf = (path: TransportPath): Path =>
+  path === "memory" || path === "message-port" ? "local" : path;
+
+const ID_BYTES_ESTIMATE = 24;
+
+/** Size of the values inside a message, so that a batch stays within its limit. */
+function valueBytesOf(message: LinkMessage): number {
+  switch (message.type) {
+    case "call": {
+      const refs = (message.dependencies?.length ?? 0) + (message.contained?.length ?? 0);
+      return message.args.byteLength + message.method.length + refs * ID_BYTES_ESTIMATE;
+    }
+    case "call-done": {
+      const refs = (message.contained?.length ?? 0) * ID_BYTES_ESTIMATE;
+      return (message.inline?.byteLength ?? 0) + refs + errorBytesOf(message.error);
+    }
+    case "fetch-failed":
+    case "link-refused":
+      return errorBytesOf(message.error);
+    case "link-hello":
+    case "link-welcome":
+    case "fetch":
+    case "fetch-stop":
+    case "call-ack":
+      return 0;
+  }
+}
+
+const errorBytesOf = (error: WireError | undefined): number =>
+  error
+    ? error.message.length + (error.cause?.message.length ?? 0) + (error.cause?.stack?.length ?? 0)
+    : 0;

@@ -1,0 +1,252 @@
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import type { PeerId } from "../ids.ts";
+import type { ChunkHeader, LinkHello } from "../protocol/link-messages.ts";
+import type { Introduction, LinkCounters } from "../protocol/messages.ts";
+import { verifyTicket } from "../protocol/tickets.ts";
+import type { CloseReason, Transport } from "../transport/transport.ts";
+import { Attempt } from "./attempt.ts";
+import type { Dialer } from "./dialer.ts";
+import { expectHello, refuse, sayHello } from "./handshake.ts";
+import { LinkLedger } from "./link-counters.ts";
+import { Link, pathOf, type ServiceMessage } from "./link.ts";
+import { loopTransport } from "./loop-transport.ts";
+
+export interface LinksOptions {
+  readonly self: PeerId;
+  /** Shared by this peer and the coordinator (the welcome carries it); checks inbound tickets. */
+  readonly ticketKey: Uint8Array;
+  /** Best first. */
+  readonly dialers: readonly Dialer[];
+  /** Asks the coordinator. Rejects with a MeshError if the peer is gone. */
+  introduce(peer: PeerId): Promise<Introduction>;
+  readonly clock: Clock;
+  /** The coordinator's idea of the time, which tickets are dated in. Default: this machine's. */
+  nowEpochMs?(): number;
+  /** Called for each link that opens, whoever dialled. */
+  onLink?(link: Link): void;
+}
+
+/** A peer may keep this many links to this one, when both dial at once or an old one seems alive. */
+const LINKS_PER_PEER_MAX = 4;
+/** Inbound transports that have not said hello yet. */
+const STRANGERS_MAX = 256;
+/** Wait before the next attempt after the n-th failure in a row: doubles from the first to the last. */
+const BACK_OFF_MS_MIN = 100;
+const BACK_OFF_MS_MAX = 10_000;
+
+interface Peer {
+  /** Open links, oldest first. */
+  readonly links: Link[];
+  attempt?: Attempt;
+  failures: number;
+  /** No attempt before this time. */
+  notBeforeMs: number;
+}
+
+type Handler<Message> = (link: Link, message: Message) => void;
+type ChunkHandler = (link: Link, header: ChunkHeader, payload: Uint8Array<ArrayBuffer>) => void;
+
+/**
+ * This peer's links to others, opened on demand by the best path that works. Two peers may dial each
+ * other at once and end up with two links: each is good, and services stay on the one they began with.
+ */
+export class Links {
+  readonly self: PeerId;
+  readonly #options: LinksOptions;
+  readonly #peers = new Map<PeerId, Peer>();
+  readonly #ledger = new LinkLedger();
+  readonly #handlers = new Map<string, Handler<never>>();
+  readonly #downHandlers: ((link: Link, reason: CloseReason) => void)[] = [];
+  readonly #leftHandlers: ((peer: PeerId) => void)[] = [];
+  #onChunk: ChunkHandler | undefined;
+  #strangers = 0;
+  #isClosed = false;
+
+  constructor(options: LinksOptions) {
+    this.self = options.self;
+    this.#options = options;
+  }
+
+  /** A link to `peer`: one that is open, or the one that is being opened, or a new one.
+   * @throws MeshError `PEER_UNREACHABLE` that lists every path that was tried and why it failed. */
+  to(peer: PeerId): Promise<Link> {
+    const open = this.openTo(peer);
+    if (open) return Promise.resolve(open);
+    if (this.#isClosed) return Promise.reject(unreachable(peer, "this peer is leaving the mesh"));
+    if (peer === this.self) return Promise.resolve(this.#loop());
+    const state = this.#peerOf(peer);
+    if (state.attempt) return state.attempt.link;
+    const attempt = new Attempt();
+    state.attempt = attempt;
+    void this.#dial(peer, state, attempt);
+    return attempt.link;
+  }
+
+  /** An open link to `peer`, if there is one now. */
+  openTo(peer: PeerId): Link | undefined {
+    return this.#peers.get(peer)?.links.find((link) => link.isOpen);
+  }
+
+  /** Take an inbound transport. It becomes a link if it says hello with a valid ticket in time. */
+  accept(transport: Transport): void {
+    if (this.#isClosed || this.#strangers >= STRANGERS_MAX) {
+      const why = this.#isClosed
+        ? `${this.self} is leaving the mesh`
+        : `${STRANGERS_MAX} others wait to be greeted by ${this.self}; try again later`;
+      return refuse(transport, new MeshError("QUOTA_EXCEEDED", why));
+    }
+    this.#strangers++;
+    expectHello(transport, this.#options.clock, (hello) => this.#admit(transport, hello))
+      // Whoever dialled was told why.
+      .catch(() => undefined)
+      .finally(() => this.#strangers--);
+  }
+
+  /** The coordinator says that `peer` is gone: its links close, whoever waits for one is told. */
+  peerLeft(peer: PeerId): void {
+    const state = this.#peers.get(peer);
+    this.#peers.delete(peer);
+    state?.attempt?.fail(unreachable(peer, "it has left the mesh"));
+    for (const link of state?.links ?? []) link.close({ code: "peer-left" });
+    for (const handler of this.#leftHandlers) handler(peer);
+  }
+
+  /** Close every link, and open no more. */
+  closeAll(reason: CloseReason = { code: "done" }): void {
+    this.#isClosed = true;
+    for (const [peer, state] of this.#peers) {
+      state.attempt?.fail(unreachable(peer, "this peer is leaving the mesh"));
+      for (const link of state.links) link.close(reason);
+    }
+  }
+
+  /** Object bytes moved so far, per peer and path. */
+  counters(): LinkCounters[] {
+    return this.#ledger.list();
+  }
+
+  /** Each type of message has one service that receives it. */
+  onMessage<Type extends ServiceMessage["type"]>(
+    type: Type,
+    handler: Handler<Extract<ServiceMessage, { type: Type }>>,
+  ): void {
+    this.#handlers.set(type, handler);
+  }
+
+  /** One service receives the parts of objects. */
+  onChunk(handler: ChunkHandler): void {
+    this.#onChunk = handler;
+  }
+
+  /** A link ended. Others to the same peer may be open still. */
+  onDown(handler: (link: Link, reason: CloseReason) => void): void {
+    this.#downHandlers.push(handler);
+  }
+
+  /** A peer has left the mesh and will not come back under this id. */
+  onPeerLeft(handler: (peer: PeerId) => void): void {
+    this.#leftHandlers.push(handler);
+  }
+
+  async #dial(peer: PeerId, state: Peer, attempt: Attempt): Promise<void> {
+    const { clock, dialers } = this.#options;
+    try {
+      await attempt.pause(clock, state.notBeforeMs - clock.nowMs());
+      if (attempt.isSettled) return;
+      const introduction = await attempt.introduced(clock, this.#options.introduce(peer), peer);
+      const link = await attempt.tryPaths(clock, dialers, introduction, (transport, reason) =>
+        this.#greet(transport, introduction, reason),
+      );
+      state.failures = 0;
+      if (link) attempt.succeed(link);
+    } catch (error) {
+      if (attempt.isSettled) return;
+      state.failures++;
+      const backOffMs = Math.min(BACK_OFF_MS_MIN * 2 ** (state.failures - 1), BACK_OFF_MS_MAX);
+      state.notBeforeMs = clock.nowMs() + backOffMs;
+      attempt.fail(error);
+    } finally {
+      if (state.attempt === attempt) delete state.attempt;
+    }
+  }
+
+  /** Say hello on a transport that this peer opened. */
+  #greet(
+    transport: Transport,
+    { peer, ticket }: Introduction,
+    reason: string | undefined,
+  ): Promise<Link> {
+    if (!ticket) throw new MeshError("INTERNAL", `no ticket in the introduction to ${peer}`);
+    const hello: LinkHello = { type: "link-hello", from: this.self, ticket };
+    if (reason !== undefined) hello.reason = reason;
+    return sayHello(transport, hello, this.#options.clock, () =>
+      this.#register(peer, transport, reason),
+    );
+  }
+
+  #admit(transport: Transport, { from, ticket, reason }: LinkHello): Link {
+    const nowEpochMs = this.#options.nowEpochMs?.() ?? Date.now();
+    verifyTicket(this.#options.ticketKey, { from, to: this.self }, ticket, nowEpochMs);
+    const link = this.#register(from, transport, reason);
+    // It will do for those who wait while this peer dials.
+    this.#peers.get(from)?.attempt?.succeed(link);
+    return link;
+  }
+
+  #register(peer: PeerId, transport: Transport, reason: string | undefined): Link {
+    const isLoop = peer === this.self;
+    const count = isLoop
+      ? () => undefined
+      : this.#ledger.counterOf(peer, pathOf(transport.path), reason);
+    const link = new Link({
+      peer,
+      transport,
+      reason,
+      count,
+      receiver: {
+        onMessage: (from, message) =>
+          (this.#handlers.get(message.type) as Handler<ServiceMessage> | undefined)?.(
+            from,
+            message,
+          ),
+        onChunk: (from, header, payload) => this.#onChunk?.(from, header, payload),
+      },
+    });
+    const { links } = this.#peerOf(peer);
+    links.push(link);
+    if (links.length > LINKS_PER_PEER_MAX) {
+      links[0]?.close({ code: "done", detail: "the peer opened newer links" });
+    }
+    void link.closed.then((why) => this.#down(link, why));
+    if (this.#isClosed) link.close({ code: "done" });
+    else this.#options.onLink?.(link);
+    return link;
+  }
+
+  #down(link: Link, reason: CloseReason): void {
+    const links = this.#peers.get(link.peer)?.links ?? [];
+    const index = links.indexOf(link);
+    if (index >= 0) links.splice(index, 1);
+    for (const handler of this.#downHandlers) handler(link, reason);
+  }
+
+  #loop(): Link {
+    const transport = loopTransport();
+    const link = this.#register(this.self, transport, undefined);
+    transport.onMessage = (bytes) => link.receive(bytes);
+    return link;
+  }
+
+  #peerOf(peer: PeerId): Peer {
+    let state = this.#peers.get(peer);
+    if (!state) {
+      state = { links: [], failures: 0, notBeforeMs: -Infinity };
+      this.#peers.set(peer, state);
+    }
+    return state;
+  }
+}
+
+const unreachable = (peer: PeerId, why: string): MeshError =>
+  new MeshError("PEER_UNREACHABLE", `${peer} cannot be reached: ${why}`, { peer });

@@ -1,0 +1,22 @@
+import type { CloseReason, Transport } from "../transport/transport.ts";
+
+/** A transport from this peer to itself: what is sent arrives one microtask later. */
+export function loopTransport(): Transport {
+  let isOpen = true;
+  let settle!: (reason: CloseReason) => void;
+  const closed = new Promise<CloseReason>((resolve) => (settle = resolve));
+  const transport: Transport = {
+    path: "memory",
+    closed,
+    onMessage: undefined,
+    async send(message) {
+      await Promise.resolve();
+      if (isOpen) await transport.onMessage?.(message);
+    },
+    close(reason) {
+      isOpen = false;
+      settle(reason);
+    },
+  };
+  return transport;
+}

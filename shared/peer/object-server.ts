@@ -1,0 +1,117 @@
+import { MeshError } from "../errors.ts";
+import type { ObjectId } from "../ids.ts";
+import type { LocalStore, StoredBytes } from "../objects/local-store.ts";
+import { REFS_PER_MESSAGE_MAX, RTC_CHUNK_BYTES, SOCKET_CHUNK_BYTES } from "../protocol/limits.ts";
+import { toWireError } from "../protocol/wire-error.ts";
+import type { Link } from "./link.ts";
+import type { Links } from "./links.ts";
+
+/** Objects sent at once on one link: enough that a small one does not wait for a big one. */
+const SENDING_MAX = 4;
+/** Objects that wait for their turn on one link; a request beyond is refused. */
+const WAITING_MAX = REFS_PER_MESSAGE_MAX;
+
+interface Sending {
+  readonly object: ObjectId;
+  readonly bytes: StoredBytes;
+  readonly offset: number;
+  isStopped: boolean;
+}
+
+interface Queue {
+  /** What is sent or waits, by object: the latest request counts. */
+  readonly requests: Map<ObjectId, Sending>;
+  waiting: Sending[];
+  sending: number;
+}
+
+/** Answers peers that fetch objects of this peer's store. */
+export class ObjectServer {
+  readonly #store: LocalStore;
+  readonly #queues = new Map<Link, Queue>();
+
+  constructor(links: Links, store: LocalStore) {
+    this.#store = store;
+    links.onMessage("fetch", (link, { object, offset }) => this.#request(link, object, offset));
+    links.onMessage("fetch-stop", (link, { object }) => this.#stop(link, object));
+    links.onDown((link) => this.#queues.delete(link));
+  }
+
+  #request(link: Link, object: ObjectId, offset: number): void {
+    this.#stop(link, object);
+    const bytes = this.#store.get(object);
+    if (!bytes) {
+      const message = `${object} is not in this peer's store; ask where it is and fetch it there`;
+      return refuse(link, object, new MeshError("OBJECT_LOST", message, { object }));
+    }
+    if (offset > bytes.byteLength) {
+      throw new MeshError(
+        "PROTOCOL_VIOLATION",
+        `fetch of ${object} from byte ${offset}, of ${bytes.byteLength}`,
+      );
+    }
+    const queue = this.#queueOf(link);
+    if (queue.waiting.length >= WAITING_MAX) {
+      const message = `${WAITING_MAX} objects wait to be sent on this link; fetch fewer at once`;
+      return refuse(link, object, new MeshError("QUOTA_EXCEEDED", message, { object }));
+    }
+    const sending: Sending = { object, bytes, offset, isStopped: false };
+    queue.requests.set(object, sending);
+    queue.waiting.push(sending);
+    this.#startNext(link, queue);
+  }
+
+  #stop(link: Link, object: ObjectId): void {
+    const queue = this.#queues.get(link);
+    const sending = queue?.requests.get(object);
+    if (!queue || !sending) return;
+    sending.isStopped = true;
+    queue.requests.delete(object);
+    const index = queue.waiting.indexOf(sending);
+    if (index >= 0) queue.waiting.splice(index, 1);
+  }
+
+  #startNext(link: Link, queue: Queue): void {
+    while (queue.sending < SENDING_MAX) {
+      const next = queue.waiting.shift();
+      if (!next) return;
+      queue.sending++;
+      void this.#send(link, next).finally(() => {
+        queue.sending--;
+        if (queue.requests.get(next.object) === next) queue.requests.delete(next.object);
+        this.#startNext(link, queue);
+      });
+    }
+  }
+
+  async #send(link: Link, sending: Sending): Promise<void> {
+    const { object, bytes } = sending;
+    const totalBytes = bytes.byteLength;
+    const chunkBytes = chunkBytesOn(link);
+    let { offset } = sending;
+    do {
+      const end = Math.min(offset + chunkBytes, totalBytes);
+      await link.sendChunk(
+        { type: "chunk", object, offset, totalBytes },
+        bytes.subarray(offset, end),
+      );
+      offset = end;
+    } while (offset < totalBytes && link.isOpen && !sending.isStopped);
+  }
+
+  #queueOf(link: Link): Queue {
+    let queue = this.#queues.get(link);
+    if (!queue) {
+      queue = { requests: new Map(), waiting: [], sending: 0 };
+      this.#queues.set(link, queue);
+    }
+    return queue;
+  }
+}
+
+/** The relay's window is small: short chunks keep it filled, and let control messages through. */
+const chunkBytesOn = ({ path }: Link): number =>
+  path === "webrtc" || path === "relay" ? RTC_CHUNK_BYTES : SOCKET_CHUNK_BYTES;
+
+const refuse = (link: Link, object: ObjectId, error: MeshError): void =>
+  link.send({ type: "fetch-failed", object, error: toWireError(error) });

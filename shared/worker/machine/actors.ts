@@ -14,11 +14,10 @@ export const ACTOR_END_MS_MAX = 10_000;
 /** Construct an actor on an executor; what it demands is reserved until it ends. */
 export function createActor(
   state: MachineState,
-  order: TaskOrder,
-  executor: ExecutorRecord,
-  atMs: number,
+  where: { readonly order: TaskOrder; readonly executor: ExecutorRecord; readonly atMs: number },
   effects: MachineEffect[],
 ): void {
+  const { order, executor, atMs } = where;
   const id = order.task as string as ActorId;
   change(state.used, order.demands, 1);
   change(state.usedByActors, order.demands, 1);
@@ -85,7 +84,7 @@ export function endActor(
   actor.endByMs = atMs + ACTOR_END_MS_MAX;
   state.ending.add(actor.id);
   const error = actorEnded(actor.id, state.settings.workerName);
-  for (const queue of [...actor.waiting.values()]) failAll(state, queue, error, effects);
+  for (const queue of actor.waiting.values()) failAll(state, queue, error, effects);
 }
 
 /** Retire the actors that were told to end and are done, or whose time is up. */
@@ -121,7 +120,7 @@ export function retireActor(
   change(state.usedByActors, actor.demands, -1);
   failAll(state, actor.running, error, effects);
   for (const queue of actor.waiting.values()) failAll(state, queue, error, effects);
-  for (const key of [...state.parked]) {
+  for (const key of state.parked) {
     state.parked.delete(key);
     makeReady(state, state.orders.get(key) as TaskOrder, true);
   }
@@ -141,7 +140,7 @@ function failAll(
   error: WireError,
   effects: MachineEffect[],
 ): void {
-  for (const key of [...keys]) {
+  for (const key of keys) {
     const call = state.orders.get(key);
     invariant(call, `unknown call ${key}`);
     settle(state, call, failed(key, error), effects);

@@ -10,12 +10,12 @@ export const EXECUTOR_START_MS_MAX = 30_000;
 
 /** What a tick looks for. It costs what there is of executors and actors under construction. */
 export function checkDeadlines(state: MachineState, atMs: number, effects: MachineEffect[]): void {
-  for (const executor of [...state.executors.values()]) {
-    if (!state.executors.has(executor.id)) continue;
+  for (const executor of state.executors.values()) {
     if (!executor.ready) checkStart(state, executor, atMs, effects);
     else if (executor.role === "tasks") checkFirst(state, executor, atMs, effects);
   }
-  for (const id of [...state.creating]) {
+  // A copy: when a shared executor is stopped, all that it constructs goes.
+  for (const id of Array.from(state.creating)) {
     const actor = state.actors.get(id);
     if (actor) checkCreation(state, actor, atMs, effects);
   }

@@ -71,8 +71,8 @@ function checkOrders(state: MachineState): void {
       invariant(actor.running.has(key) === (order.state === "assigned"), `${key}: runs iff given`);
     } else {
       invariant(state.tasks.get(order.task) === key, `${order.task}: two orders`);
-      if (order.state === "fetching")
-        invariant(order.missing.size > 0, `${key}: waits for nothing`);
+      const started = order.missing.size === 0;
+      invariant(order.state !== "fetching" || !started, `${key}: waits for nothing`);
     }
   }
   invariant(
@@ -136,8 +136,12 @@ function checkAmounts(state: MachineState): void {
   same("used by actors", state.usedByActors, usedByActors);
 }
 
+const plain = ({ custom, ...rest }: Amounts): string =>
+  JSON.stringify([
+    rest,
+    [...custom].filter(([, amount]) => amount !== 0).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+
 function same(what: string, actual: Amounts, expected: Amounts): void {
-  const plain = ({ custom, ...rest }: Amounts) =>
-    JSON.stringify([rest, [...custom].filter(([, amount]) => amount !== 0).toSorted()]);
   invariant(plain(actual) === plain(expected), `${what}: ${plain(actual)}, not ${plain(expected)}`);
 }

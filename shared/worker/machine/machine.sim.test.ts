@@ -41,6 +41,8 @@ class Simulation {
   readonly #fetching = new Set<ObjectId>();
   readonly #crashPermille: number;
   readonly #runMsMax: number;
+  readonly #arriveMsMax: number;
+  readonly #isUniform: boolean;
   #callsRun = new Map<string, number>();
   #nowMs = 0;
   #nextKey = 0;
@@ -60,14 +62,16 @@ class Simulation {
     });
     this.#ordersToCome = 20 + prng.below(200);
     this.#crashPermille = prng.chance(1, 2) ? 0 : prng.below(60);
-    this.#runMsMax = prng.chance(1, 2) ? 2 : 1 + prng.below(3_000);
+    this.#isUniform = prng.chance(1, 2);
+    this.#runMsMax = prng.chance(1, 2) ? 1 : 1 + prng.below(3_000);
+    this.#arriveMsMax = prng.chance(1, 2) ? 100 : FAULTY_MS / 2;
   }
 
   run() {
     this.#feed({ type: "started" });
     this.#tick();
     for (let i = this.#ordersToCome; i > 0; i--) {
-      this.#later(this.prng.below(FAULTY_MS / 2), () => {
+      this.#later(this.prng.below(this.#arriveMsMax), () => {
         this.#ordersToCome -= 1;
         this.#somethingNew();
       });
@@ -81,7 +85,10 @@ class Simulation {
       if (this.#open.size < before) deadlineMs = this.#nowMs + QUIET_MS_MAX;
       if (this.#stuckOnActors) this.#endActors();
     }
-    invariant(!this.#unfinished, `${this.#open.size} orders never ended: ${[...this.#open]}`);
+    invariant(
+      !this.#unfinished,
+      `${this.#open.size} orders never ended: ${[...this.#open].join()}`,
+    );
     expect(this.state.orders.size).toBe(0);
     return this.counts;
   }
@@ -96,7 +103,7 @@ class Simulation {
   }
 
   #endActors(): void {
-    for (const actor of [...this.#hosted]) this.#feed({ type: "actor-stopped", actor });
+    for (const actor of this.#hosted) this.#feed({ type: "actor-stopped", actor });
   }
 
   #turn(): void {
@@ -164,6 +171,7 @@ class Simulation {
 
   #demands(): Demands {
     const { prng } = this;
+    if (this.#isUniform) return { cpuMilli: 1_000, gpuMilli: 0, memoryBytes: 0 };
     const cpuMilli = [0, 100, 1000, 1000, 1000, 2000, 7000][prng.below(7)]!;
     return { cpuMilli, gpuMilli: prng.chance(1, 8) ? 1000 : 0, memoryBytes: prng.below(2) * 30 };
   }
@@ -191,7 +199,7 @@ class Simulation {
   #newKey(lane: string, sequence?: string): OrderKey {
     const { prng } = this;
     const key = sequence ? `${this.#nextKey++} ${sequence}` : `${this.#nextKey++}`;
-    const slow = prng.chance(1, 20);
+    const slow = prng.chance(1, 30);
     const runMs = prng.below(slow ? 3_000 : this.#runMsMax) + prng.below(10) / 10;
     this.#work.set(key, { lane, runMs, throws: prng.chance(1, 10) });
     this.#open.add(key);
@@ -356,7 +364,7 @@ describe("a worker under faults", () => {
         }
       }
       // The scenarios did what they are for.
-      if (seeds.length >= 100) expect(Object.values(total).every((n) => n > 100)).toBe(true);
+      if (seeds.length >= 100) expect(Object.values(total).filter((n) => n < 100)).toEqual([]);
     },
   );
 

@@ -93,7 +93,7 @@ function startActor(
       : ownExecutor(state, atMs, effects);
   if (!executor) return false;
   leaveQueues(state, order);
-  createActor(state, order, executor, atMs, effects);
+  createActor(state, { order, executor, atMs }, effects);
   return true;
 }
 

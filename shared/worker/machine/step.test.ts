@@ -46,8 +46,7 @@ function worker(settings: Partial<MachineSettings> = {}) {
     },
     start() {
       feed({ type: "started" });
-      for (const executor of [...state.executors.keys()])
-        feed({ type: "executor-ready", executor });
+      for (const executor of state.executors.keys()) feed({ type: "executor-ready", executor });
     },
     order(task: string, more: Partial<Extract<Stimulus, { type: "run-ordered" }>> = {}) {
       return feed({

@@ -133,7 +133,7 @@ async function download(log, tried) {
     env: { PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: "5000" },
   });
   if (result.ok) return firstUsable(downloadedChromiums(), "downloaded by Playwright", tried);
-  const reason = /(?:Error: |ERR[_!]).*/.exec(result.tail)?.[0] ?? result.why;
+  const reason = /(?:Error: |ERR[_!]).*/.exec(result.output)?.[0] ?? result.why;
   log(`the download failed: ${reason}`);
   tried.push(`downloading Playwright's Chromium failed (${reason})`);
   return undefined;
@@ -152,7 +152,7 @@ async function installWithApt(log, tried) {
   for (const action of [["update"], ["install", "-y", "chromium"]]) {
     const result = await runQuietly("apt-get", [...network, ...action], { ...options, env });
     if (result.ok) continue;
-    const reason = /^E: .*/m.exec(result.tail)?.[0] ?? result.why;
+    const reason = /^E: .*/m.exec(result.output)?.[0] ?? result.why;
     log(`apt-get ${action.join(" ")} failed: ${reason}`);
     tried.push(`apt-get ${action.join(" ")} failed (${reason})`);
     return undefined;

@@ -9,7 +9,7 @@ const INSTALL_MS_MAX = 600_000;
  * it is.
  *
  * @param {(sentence: string) => void} log
- * @throws if npm fails, with its last lines.
+ * @throws if npm fails, with what it printed.
  */
 export async function installDependencies(log) {
   const reason = whyInstall();
@@ -20,7 +20,7 @@ export async function installDependencies(log) {
   const what = "installing packages";
   const result = await runQuietly(command, args, { what, limitMs: INSTALL_MS_MAX, log });
   if (!result.ok) {
-    throw new Error(`npm ci failed: ${result.why}. Its last lines:\n${result.tail}`);
+    throw new Error(`npm ci failed: ${result.why}. It printed:\n${result.output}`);
   }
   log("packages are installed");
 }

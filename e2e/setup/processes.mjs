@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { projectRoot } from "./project.mjs";
 
 const REPORT_EVERY_MS = 10_000;
-const TAIL_LINES_MAX = 30;
+const EXCERPT_LINES_MAX = 40;
 
 /**
  * @typedef {object} QuietOptions
@@ -19,7 +19,8 @@ const TAIL_LINES_MAX = 30;
  * @param {string} command
  * @param {readonly string[]} args
  * @param {QuietOptions} options
- * @returns {Promise<{ ok: true } | { ok: false, why: string, tail: string }>} `tail`: its last lines.
+ * @returns {Promise<{ ok: true } | { ok: false, why: string, output: string }>} `output`: what it
+ *   printed, without the middle if that was much.
  */
 export function runQuietly(command, args, options) {
   const { what, limitMs, silenceMs = limitMs, log, env } = options;
@@ -59,8 +60,7 @@ export function runQuietly(command, args, options) {
     const settle = (why) => {
       clearInterval(watch);
       process.removeListener("exit", stop);
-      const tail = output.trimEnd().split("\n").slice(-TAIL_LINES_MAX).join("\n");
-      resolve(why === undefined ? { ok: true } : { ok: false, why, tail });
+      resolve(why === undefined ? { ok: true } : { ok: false, why, output: excerpt(output) });
     };
     child.once("error", (error) => settle(error.message));
     child.once("close", (code, signal) =>
@@ -94,6 +94,14 @@ export function runAttached(command, args, env = {}) {
       resolve(code ?? 1);
     });
   });
+}
+
+/** @param {string} output */
+function excerpt(output) {
+  const lines = output.trimEnd().split("\n");
+  const half = EXCERPT_LINES_MAX / 2;
+  if (lines.length > EXCERPT_LINES_MAX) lines.splice(half, lines.length - 2 * half, "...");
+  return lines.join("\n");
 }
 
 /** @param {import("node:child_process").ChildProcess} child */

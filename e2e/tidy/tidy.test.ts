@@ -72,6 +72,18 @@ test("messages are defined in shared/protocol only", () => {
   expect(outside.filter((path) => schema.test(read(path)))).toEqual([]);
 });
 
+test("the lockfile has every package that npm ci asks for, of every platform", () => {
+  const { packages } = JSON.parse(read("package-lock.json")) as {
+    readonly packages: Record<string, { readonly optionalDependencies?: object }>;
+  };
+  const missing = Object.entries(packages).flatMap(([at, entry]) =>
+    Object.keys(entry.optionalDependencies ?? {}).filter(
+      (name) => !packages[`node_modules/${name}`] && !packages[`${at}/node_modules/${name}`],
+    ),
+  );
+  expect(missing, "npm left these out, probably because a registry does not have them").toEqual([]);
+});
+
 /** The rules that names of tests cite, such as `"[T2] both ends learn why"`, and where. */
 function citations(): Map<string, string> {
   const cited = new Map<string, string>();

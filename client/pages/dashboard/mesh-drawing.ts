@@ -1,0 +1,118 @@
+import type { PeerSummary } from "../../../shared/protocol/messages.ts";
+import { html, setAttributes, setText, svg } from "../page/elements.ts";
+import { plural } from "../page/format.ts";
+import { KeyedList, type Row } from "../page/keyed-list.ts";
+import { drawManta, setSwims } from "../page/manta.ts";
+import { edgePath, layOutMesh, type MeshEdge, type MeshNode } from "./mesh-layout.ts";
+
+const RADIUS = { x: 430, y: 120 };
+const MANTA_SIZE = 92;
+const LABELS_MAX = 12;
+const LABEL_CHARS_MAX = 18;
+
+/**
+ * The coordinator in the middle, peers around it, and the paths by which they reach each other. A
+ * picture of the table of peers, which says the same in words.
+ */
+export class MeshDrawing {
+  readonly #edges: KeyedList<MeshEdge>;
+  readonly #spokes: KeyedList<MeshNode>;
+  readonly #nodes: KeyedList<MeshNode>;
+  readonly #manta = drawManta();
+  readonly #svg: SVGSVGElement;
+  readonly #legend: Element;
+  readonly #hidden = html("span");
+
+  constructor(parent: Element, legend: Element) {
+    const [spokes, edges, nodes] = [svg("g"), svg("g"), svg("g")];
+    setAttributes(this.#manta, {
+      x: -MANTA_SIZE / 2,
+      y: -MANTA_SIZE / 2,
+      width: MANTA_SIZE,
+      height: MANTA_SIZE,
+    });
+    this.#svg = svg(
+      "svg",
+      { class: "mesh", viewBox: "-520 -165 1040 330", role: "img" },
+      spokes,
+      edges,
+      this.#manta,
+      nodes,
+    );
+    this.#spokes = new KeyedList(spokes, ({ peer }) => peer, spokeRow);
+    this.#edges = new KeyedList(edges, ({ key }) => key, edgeRow);
+    this.#nodes = new KeyedList(nodes, ({ peer }) => peer, nodeRow);
+    this.#legend = legend;
+    parent.append(this.#svg);
+    legend.append(
+      key("node", "Node worker"),
+      key("browser", "browser tab"),
+      key("driver", "driver"),
+      key("direct", "direct path"),
+      key("relay", "relayed path"),
+      this.#hidden,
+    );
+  }
+
+  show(peers: readonly PeerSummary[]): void {
+    const { nodes, edges, hidden } = layOutMesh(peers, RADIUS);
+    const relayed = edges.filter(({ path }) => path === "relay").length;
+    setAttributes(this.#svg, {
+      "aria-label":
+        `The coordinator and ${plural(peers.length, "peer")}, with ` +
+        `${plural(edges.length - relayed, "direct path")} and ${plural(relayed, "relayed path")}.`,
+      "data-labels": nodes.length <= LABELS_MAX,
+    });
+    setSwims(
+      this.#manta,
+      peers.some((peer) => peer.tasksRunning > 0),
+    );
+    this.#spokes.show(nodes);
+    this.#edges.show(edges);
+    this.#nodes.show(nodes);
+    setText(this.#hidden, hidden > 0 ? `and ${plural(hidden, "more peer")}` : "");
+    setAttributes(this.#legend, { hidden: peers.length === 0 });
+  }
+}
+
+const key = (kind: string, words: string): Element =>
+  html("span", { class: "key", "data-kind": kind }, words);
+
+function spokeRow(): Row<MeshNode> {
+  const element = svg("line", { class: "spoke", x1: 0, y1: 0 });
+  return { element, update: ({ x, y }) => setAttributes(element, { x2: x, y2: y }) };
+}
+
+function edgeRow(): Row<MeshEdge> {
+  const element = svg("path", { class: "edge" });
+  return {
+    element,
+    update: (edge) => setAttributes(element, { d: edgePath(edge), "data-path": edge.path }),
+  };
+}
+
+function nodeRow({ kind }: MeshNode): Row<MeshNode> {
+  const shape =
+    kind === "browser"
+      ? svg("rect", { x: -10, y: -9, width: 20, height: 18, rx: 5 })
+      : svg("circle", { r: kind === "driver" ? 8 : 10 });
+  const label = svg("text", { "text-anchor": "middle" });
+  const element = svg(
+    "g",
+    { class: "peer", "data-kind": kind },
+    svg("circle", { class: "halo", r: 19 }),
+    shape,
+    label,
+  );
+  return {
+    element,
+    update({ x, y, name, busy }) {
+      setAttributes(element, { transform: `translate(${x} ${y})`, "data-busy": String(busy) });
+      setAttributes(label, { y: y < 0 ? -26 : 36 });
+      setText(
+        label,
+        name.length > LABEL_CHARS_MAX ? `${name.slice(0, LABEL_CHARS_MAX - 1)}…` : name,
+      );
+    },
+  };
+}

@@ -1,0 +1,174 @@
+import type { TaskId } from "../../../shared/ids.ts";
+import type { Explanation, MeshSummary } from "../../../shared/protocol/messages.ts";
+import { byId, html, setAttributes, setText } from "../page/elements.ts";
+import { formatCount, formatDuration, plural } from "../page/format.ts";
+import { KeyedList, type Row } from "../page/keyed-list.ts";
+import { TASK_GROUPS, taskCounts, type TaskGroup, taskGroup, type TaskSummary } from "./state.ts";
+
+const ROWS_MAX = 100;
+
+const TONES: Readonly<Record<TaskGroup, string>> = {
+  waiting: "plain",
+  running: "warn",
+  done: "good",
+  failed: "bad",
+};
+
+interface Source {
+  nameOf(peer: string): string;
+  explain(task: TaskId): Promise<Explanation>;
+}
+
+/** The latest tasks, a filter by state, and per task why it is where it is. */
+export class TasksList {
+  readonly #filter = new TaskFilter(() => this.#draw());
+  readonly #empty = byId("tasks-empty", HTMLElement);
+  readonly #none = byId("tasks-none", HTMLElement);
+  readonly #rows: KeyedList<TaskSummary>;
+  #tasks: readonly TaskSummary[] = [];
+
+  constructor(source: Source) {
+    this.#rows = new KeyedList<TaskSummary>(
+      byId("task-rows", HTMLUListElement),
+      ({ task }) => task,
+      (task) => taskRow(task, source),
+    );
+  }
+
+  show(tasks: readonly TaskSummary[], mesh: MeshSummary): void {
+    this.#tasks = tasks;
+    this.#filter.show(taskCounts(mesh));
+    this.#draw();
+  }
+
+  #draw(): void {
+    const group = this.#filter.group;
+    const wanted = this.#tasks.filter(({ state }) => !group || taskGroup(state) === group);
+    const shown = wanted.slice(0, ROWS_MAX);
+    this.#rows.show(shown);
+    this.#empty.hidden = this.#tasks.length > 0;
+    this.#none.hidden = this.#tasks.length === 0 || shown.length > 0;
+    setText(this.#none, `None of the latest ${plural(this.#tasks.length, "task")} is ${group}.`);
+    const cut = shown.length < wanted.length ? `The latest ${ROWS_MAX} are listed.` : "";
+    setText(byId("tasks-more", HTMLElement), cut);
+  }
+}
+
+/** One radio button per group, with how many tasks the mesh has had in it. */
+class TaskFilter {
+  group: TaskGroup | undefined;
+  readonly #counts = new Map<TaskGroup, HTMLElement>();
+
+  constructor(onChange: () => void) {
+    const choice = (group: TaskGroup | undefined, ...label: (Node | string)[]) => {
+      const input = html("input", { type: "radio", name: "task-filter", value: group ?? "all" });
+      input.checked = group === undefined;
+      input.addEventListener("change", () => {
+        this.group = group;
+        onChange();
+      });
+      return html("label", {}, input, html("span", {}, ...label));
+    };
+    const filter = byId("task-filter", HTMLFieldSetElement);
+    filter.append(choice(undefined, "all"));
+    for (const group of TASK_GROUPS) {
+      const count = html("span", { class: "number" });
+      this.#counts.set(group, count);
+      filter.append(choice(group, `${group} `, count));
+    }
+  }
+
+  show(counts: Readonly<Record<TaskGroup, number>>): void {
+    for (const [group, element] of this.#counts) setText(element, formatCount(counts[group]));
+  }
+}
+
+function taskRow({ task, name, submitter }: TaskSummary, source: Source): Row<TaskSummary> {
+  const state = html("span", { class: "chip" });
+  const where = html("span", { class: "where" });
+  const age = html("span", { class: "age soft number" });
+  const disclosure = new Explainer(task, name, source);
+  return {
+    element: html(
+      "li",
+      { "data-task": task },
+      state,
+      html(
+        "span",
+        { class: "what" },
+        html("strong", {}, name),
+        " ",
+        html("span", { class: "id" }, task),
+      ),
+      where,
+      age,
+      disclosure.button,
+      disclosure.region,
+    ),
+    update(now) {
+      const group = taskGroup(now.state);
+      setText(state, now.state);
+      setAttributes(state, { "data-tone": group ? TONES[group] : "plain" });
+      const attempts = now.attempts > 1 ? `, attempt ${now.attempts}` : "";
+      setText(
+        where,
+        now.worker
+          ? `on ${source.nameOf(now.worker)}${attempts}`
+          : `from ${source.nameOf(submitter)}${attempts}`,
+      );
+      setText(age, `${formatDuration(now.ageMs)} ago`);
+      disclosure.refresh(`${now.state} ${now.attempts} ${now.worker ?? ""}`);
+    },
+  };
+}
+
+/** “Explain”: asks the coordinator when it is opened, and again when the task has moved on. */
+class Explainer {
+  readonly button: HTMLButtonElement;
+  readonly region: HTMLElement;
+  readonly #task: TaskId;
+  readonly #source: Source;
+  #version = "";
+  #shownVersion: string | undefined;
+
+  constructor(task: TaskId, name: string, source: Source) {
+    this.#task = task;
+    this.#source = source;
+    const id = `explain-${task}`;
+    this.button = html(
+      "button",
+      { class: "button small", type: "button", "aria-expanded": "false", "aria-controls": id },
+      "Explain",
+      html("span", { class: "visually-hidden" }, ` ${name} ${task}`),
+    );
+    this.region = html("div", { class: "explanation", id, "aria-live": "polite", hidden: true });
+    this.button.addEventListener("click", () => {
+      this.region.hidden = !this.region.hidden;
+      setAttributes(this.button, { "aria-expanded": String(!this.region.hidden) });
+      this.refresh(this.#version);
+    });
+  }
+
+  /** `version` changes whenever there may be more to tell. */
+  refresh(version: string): void {
+    this.#version = version;
+    if (this.region.hidden || this.#shownVersion === version) return;
+    this.#shownVersion = version;
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    if (this.region.childElementCount === 0)
+      this.region.append(html("p", { class: "soft" }, "Asking…"));
+    try {
+      const { text, story } = await this.#source.explain(this.#task);
+      const steps = html("ol", {}, ...story.map((step) => html("li", {}, step)));
+      this.region.replaceChildren(html("p", {}, text), ...(story.length > 0 ? [steps] : []));
+    } catch (error) {
+      this.#shownVersion = undefined;
+      this.region.replaceChildren(
+        html("p", {}, error instanceof Error ? error.message : `${error}`),
+      );
+    }
+  }
+}

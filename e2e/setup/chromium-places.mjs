@@ -1,10 +1,17 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
-/** Chrome and Chromium where installers put them, and on the PATH. Existing files only. */
+/** Chrome and Chromium where installers put them, and on the PATH. Existing files, each once. */
 export function installedChromiums() {
-  return [...new Set(placesOf(process.platform))].filter((path) => existsSync(path));
+  /** @type {Map<string, string>} */
+  const byFile = new Map();
+  for (const path of placesOf(process.platform)) {
+    if (!existsSync(path)) continue;
+    const file = realpathSync(path);
+    if (!byFile.has(file)) byFile.set(file, path);
+  }
+  return [...byFile.values()];
 }
 
 /** What Playwright downloaded, newest first; a whole Chromium before a headless shell. */

@@ -33,9 +33,11 @@ export async function findChromium({ install, log }) {
   }
   const known = readCache();
   if (known) return known;
-  const tried = ["MANTA_CHROMIUM is not set", "no Chrome or Chromium is installed"];
+  const installed = installedChromiums();
+  const tried = ["MANTA_CHROMIUM is not set"];
+  if (installed.length === 0) tried.push("no Chrome or Chromium is installed");
   const present =
-    (await firstUsable(installedChromiums(), "installed", tried)) ??
+    (await firstUsable(installed, "installed", tried)) ??
     (await firstUsable(downloadedChromiums(), "downloaded by Playwright", tried));
   if (present) return remember(present);
   if (install) {
@@ -111,8 +113,9 @@ async function whyUnusable(path) {
   if (process.platform === "win32") return undefined;
   return new Promise((resolve) => {
     execFile(path, ["--version"], { timeout: VERSION_MS_MAX }, (error, stdout, stderr) => {
-      if (!error && /\d+\.\d+/.test(stdout)) resolve(undefined);
-      else resolve((stderr.trim() || error?.message || "no version").split("\n", 1)[0]);
+      if (!error && /(chrom|edge).*\d+\.\d+/i.test(stdout)) resolve(undefined);
+      else if (!error) resolve("it is not a Chromium");
+      else resolve((stderr.trim() || error.message).split("\n", 1)[0]);
     });
   });
 }
@@ -124,7 +127,7 @@ async function whyUnusable(path) {
 async function download(log, tried) {
   const cli = inProject("node_modules", "playwright", "cli.js");
   if (!existsSync(cli)) return undefined;
-  log("no browser is installed: downloading Playwright's Chromium (about 170 MB)");
+  log("no browser was found: downloading Playwright's Chromium (about 170 MB)");
   const result = await runQuietly(process.execPath, [cli, "install", "chromium", "--no-shell"], {
     what: "downloading Chromium",
     limitMs: DOWNLOAD_MS_MAX,

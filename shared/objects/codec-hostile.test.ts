@@ -81,6 +81,20 @@ const varint = (value: number): number[] =>
   value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...varint(Math.floor(value / 0x80))];
 const [TAG_HOLES, TAG_ARRAY, TAG_BACK_REFERENCE] = [14, 13, 12];
 
+test("a view never reaches beyond its buffer, even where memory goes on", () => {
+  for (const length of [100, 300]) {
+    const encoded = encodeValue(new Uint8Array(length));
+    const bytes = new Uint8Array(10_000).subarray(0, encoded.byteLength);
+    encoded.writeTo(bytes);
+    const lengthAt = 16;
+    expect([...bytes.subarray(lengthAt, lengthAt + 2)]).toEqual([...varint(length), 0].slice(0, 2));
+    bytes[lengthAt]! += 1;
+    expect(isRefused(bytes)).toBe(true);
+    bytes[lengthAt]! -= 2;
+    expect(decodeValue(bytes)).toHaveLength(length - 1);
+  }
+});
+
 test("claimed lengths allocate nothing", () => {
   // Each element claims an array of 30 million holes; allocated, they would take 240 MB each.
   const hole = [TAG_ARRAY, ...varint(30_000_000), TAG_HOLES, ...varint(30_000_000)];

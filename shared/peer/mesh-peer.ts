@@ -109,11 +109,11 @@ export class MeshPeer {
 
   #introduce(peer: PeerId): Promise<Introduction> {
     return new Promise((resolve, reject) => {
-      const cancelDeadline = this.#clock.after(INTRODUCTION_MS_MAX, () =>
-        reject(
-          new MeshError("TIMEOUT", `the coordinator did not introduce ${peer} in time; try again`),
-        ),
-      );
+      const cancelDeadline = this.#clock.after(INTRODUCTION_MS_MAX, () => {
+        this.#introductions.delete(peer);
+        const message = `the coordinator did not introduce ${peer} in ${INTRODUCTION_MS_MAX} ms`;
+        reject(new MeshError("TIMEOUT", `${message}; try again`));
+      });
       const arrived = (introduction: Introduction) => {
         cancelDeadline();
         if (introduction.error) reject(fromWireError(introduction.error));

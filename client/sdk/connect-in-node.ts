@@ -1,0 +1,51 @@
+import { hostname } from "node:os";
+import { systemClock } from "../../shared/clock.ts";
+import { loadPeerJs } from "../../shared/node/peerjs-for-node.ts";
+import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
+import { webRtcDialer, webSocketDialer } from "../../shared/peer/dialers.ts";
+import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
+import type { Mesh } from "./mesh.ts";
+
+const DEFAULT_URL = "http://127.0.0.1:7777";
+
+const nodePlatform: Platform = {
+  runtime: "node",
+  defaultName: `driver ${process.pid} on ${hostname()}`,
+  defaults() {
+    const token = process.env["MANTA_TOKEN"];
+    return { url: process.env["MANTA_URL"] ?? DEFAULT_URL, ...(token ? { token } : {}) };
+  },
+  openSocket: (url, deadlineMs) => dialWebSocket(url, { deadlineMs }),
+  async dialers(url, webrtc): Promise<PeerPaths> {
+    const direct = webSocketDialer((target, deadlineMs) => dialWebSocket(target, { deadlineMs }));
+    const Peer = webrtc ? await loadPeerJs() : undefined;
+    if (!Peer) return { webrtc: false, dialers: () => [direct], close: () => {} };
+    let close = () => {};
+    return {
+      webrtc: true,
+      dialers(welcome, accept) {
+        const rtc = webRtcDialer({ Peer, url, welcome, clock: systemClock, accept });
+        close = rtc.close;
+        return [direct, rtc.dialer];
+      },
+      close: () => close(),
+    };
+  },
+};
+
+/**
+ * Connect to a mesh.
+ *
+ * @param url of its coordinator. Default: the environment's `MANTA_URL`, else http://127.0.0.1:7777.
+ * @throws MeshError `PEER_UNREACHABLE` if nobody answers there, `UNAUTHENTICATED`, `FORBIDDEN`,
+ *   `VERSION_MISMATCH`.
+ */
+export const connect = (url?: string, options: ConnectOptions = {}): Promise<Mesh> =>
+  connectWith(nodePlatform, url, options);
+
+/** {@link connect}, and do something when the mesh is closed. */
+export const connectOwned = (
+  url: string,
+  options: ConnectOptions,
+  onClose: () => Promise<void>,
+): Promise<Mesh> => connectWith(nodePlatform, url, options, onClose);

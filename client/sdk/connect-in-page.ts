@@ -1,0 +1,54 @@
+import { Peer } from "peerjs";
+import { systemClock } from "../../shared/clock.ts";
+import { webRtcDialer } from "../../shared/peer/dialers.ts";
+import type { PeerConstructor } from "../../shared/transport/peerjs-api.ts";
+import { openWebSocket } from "../../shared/transport/websocket.ts";
+import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
+import type { Mesh } from "./mesh.ts";
+
+/** Where the coordinator's own pages keep the token they were opened with. */
+const TOKEN_KEY = "manta-token";
+
+const pagePlatform: Platform = {
+  runtime: "browser",
+  defaultName: `page ${globalThis.location?.host ?? ""}`,
+  defaults() {
+    const fromAddress = new URLSearchParams(location.hash.slice(1)).get("token");
+    const token = fromAddress ?? sessionStorage.getItem(TOKEN_KEY);
+    // The SDK comes from the coordinator, unless a bundler put it elsewhere.
+    const url = import.meta.url.startsWith("http") ? new URL(import.meta.url).origin : undefined;
+    return { url: url ?? location.origin, ...(token ? { token } : {}) };
+  },
+  openSocket: (url, deadlineMs) => openWebSocket(new WebSocket(url), { url, deadlineMs }),
+  dialers(url, webrtc): Promise<PeerPaths> {
+    if (!webrtc || typeof RTCPeerConnection === "undefined") {
+      return Promise.resolve({ webrtc: false, dialers: () => [], close: () => {} });
+    }
+    let close = () => {};
+    return Promise.resolve({
+      webrtc: true,
+      dialers(welcome, accept) {
+        const rtc = webRtcDialer({
+          Peer: Peer as unknown as PeerConstructor,
+          url,
+          welcome,
+          clock: systemClock,
+          accept,
+        });
+        close = rtc.close;
+        return [rtc.dialer];
+      },
+      close: () => close(),
+    });
+  },
+};
+
+/**
+ * Connect to a mesh from a page.
+ *
+ * @param url of its coordinator. Default: where this module was loaded from.
+ * @throws MeshError `PEER_UNREACHABLE` if nobody answers there, `UNAUTHENTICATED`, `FORBIDDEN`,
+ *   `VERSION_MISMATCH`.
+ */
+export const connect = (url?: string, options: ConnectOptions = {}): Promise<Mesh> =>
+  connectWith(pagePlatform, url, options);

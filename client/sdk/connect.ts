@@ -1,0 +1,98 @@
+import { systemClock } from "../../shared/clock.ts";
+import { MeshError } from "../../shared/errors.ts";
+import { LocalStore } from "../../shared/objects/local-store.ts";
+import type { MeshPeerOptions } from "../../shared/peer/mesh-peer.ts";
+import type { Runtime } from "../../shared/protocol/messages.ts";
+import type { Transport } from "../../shared/transport/transport.ts";
+import { Driver } from "./driver.ts";
+import { Mesh } from "./mesh.ts";
+
+export interface ConnectOptions {
+  /** A `submit` or `admin` token. Default: the environment's `MANTA_TOKEN`, or the page's. */
+  readonly token?: string;
+  /** How the dashboard names this driver. */
+  readonly name?: string;
+  /** Bytes of values this driver keeps for others to fetch. Default 1 GiB. */
+  readonly storeBytesMax?: number;
+  /** Whether to use WebRTC to reach peers directly. Default true. */
+  readonly webrtc?: boolean;
+  /** How long to try. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/** What differs between a page and Node. */
+export interface Platform {
+  readonly runtime: Runtime;
+  readonly defaultName: string;
+  /** Where to connect, and with what, if the caller does not say. */
+  defaults(): { readonly url?: string; readonly token?: string };
+  openSocket(url: string, deadlineMs: number): Promise<Transport>;
+  /** Ways to reach other peers, better than the relay, best first. */
+  dialers(url: string, webrtc: boolean): Promise<PeerPaths>;
+}
+
+export interface PeerPaths {
+  readonly webrtc: boolean;
+  readonly dialers: MeshPeerOptions["dialers"];
+  close(): void;
+}
+
+const STORE_BYTES_MAX = 2 ** 30;
+const CONNECT_MS_MAX = 10_000;
+
+/** Join a mesh as a driver. */
+export async function connectWith(
+  platform: Platform,
+  url: string | undefined,
+  options: ConnectOptions,
+  onClose: () => Promise<void> = () => Promise.resolve(),
+): Promise<Mesh> {
+  const defaults = platform.defaults();
+  const base = checkedUrl(url ?? defaults.url);
+  const token = options.token ?? defaults.token;
+  if (!token) {
+    throw new MeshError(
+      "UNAUTHENTICATED",
+      `a token is needed to submit work to ${base}: pass { token } or set MANTA_TOKEN; \`manta start\` prints one`,
+    );
+  }
+  const deadlineMs = options.timeoutMs ?? CONNECT_MS_MAX;
+  const paths = await platform.dialers(base, options.webrtc ?? true);
+  try {
+    const socketUrl = `${base.replace(/^http/, "ws")}/v1/peer`;
+    const driver = await Driver.join({
+      transport: await platform.openSocket(socketUrl, deadlineMs),
+      clock: systemClock,
+      store: new LocalStore({ bytesMax: options.storeBytesMax ?? STORE_BYTES_MAX }),
+      dialers: paths.dialers,
+      hello: {
+        token,
+        role: "driver",
+        runtime: platform.runtime,
+        name: (options.name ?? platform.defaultName).slice(0, 64),
+        webrtc: paths.webrtc,
+      },
+    });
+    void driver.ended.then(() => paths.close());
+    const mesh = new Mesh(driver, onClose);
+    // oxlint-disable-next-line no-console -- a warning nobody asked for must still reach a person
+    mesh.onWarning = (text) => console.warn(`manta: ${text}`);
+    return mesh;
+  } catch (error) {
+    paths.close();
+    throw error;
+  }
+}
+
+function checkedUrl(url: string | undefined): string {
+  try {
+    const { protocol, origin } = new URL(url ?? "");
+    if (protocol === "http:" || protocol === "https:") return origin;
+  } catch {
+    // Said below.
+  }
+  throw new MeshError(
+    "INVALID_ARGUMENT",
+    `${JSON.stringify(url)} is not the URL of a coordinator, such as http://127.0.0.1:7777`,
+  );
+}

@@ -1,0 +1,327 @@
+import type { Clock } from "../../shared/clock.ts";
+import { MeshError } from "../../shared/errors.ts";
+import { IdSequence, type ActorId, type ObjectId, type PeerId } from "../../shared/ids.ts";
+import { encodeValue, type RefCodec, type WireRef } from "../../shared/objects/codec.ts";
+import type { LocalStore, StoredBytes } from "../../shared/objects/local-store.ts";
+import { ActorCaller } from "../../shared/peer/actor-caller.ts";
+import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../../shared/peer/mesh-peer.ts";
+import { INLINE_BYTES_MAX } from "../../shared/protocol/limits.ts";
+import type { CoordinatorMessage, ObjectState } from "../../shared/protocol/messages.ts";
+import { fromWireError, toWireError } from "../../shared/protocol/wire-error.ts";
+import { actorId, actorMethods, isActorHandle, makeActorHandle } from "./actor.ts";
+import { ObjectRef } from "./object-ref.ts";
+import { ObjectTable, type ObjectEntry } from "./object-table.ts";
+
+/** An argument larger than this becomes an object of its own when the arguments do not fit inline. */
+const SPLIT_BYTES_MIN = 1024;
+
+const HEARTBEAT_TASKS_NONE: [] = [];
+
+/** Encoded arguments, and the objects they refer to. */
+export interface EncodedArguments {
+  readonly args: Uint8Array<ArrayBuffer>;
+  readonly dependencies?: ObjectId[];
+  readonly contained?: ObjectId[];
+  /** Objects made for arguments that were too large; to be let go of after the submission. */
+  readonly temporary: readonly ObjectRef[];
+}
+
+type Answer = Extract<CoordinatorMessage, { type: "answer" }>;
+type Query = Omit<
+  Extract<Parameters<MeshPeer["session"]["send"]>[0], { type: "query" }>,
+  "type" | "request"
+>;
+
+/**
+ * A driver's dealings with the mesh: objects, arguments, actor calls and questions. The public API
+ * (mesh.ts) is a thin layer on it.
+ */
+export class Driver {
+  readonly peer: MeshPeer;
+  readonly ids: IdSequence;
+  readonly objects: ObjectTable;
+  /** Resolves when the connection is over. */
+  readonly ended: Promise<MeshError>;
+  onWarning: (text: string) => void = () => {};
+  readonly #clock: Clock;
+  readonly #store: LocalStore;
+  readonly #caller: ActorCaller;
+  readonly #located = new Map<
+    ActorId,
+    { resolve(peer: PeerId): void; reject(e: MeshError): void }[]
+  >();
+  readonly #answers = new Map<number, (answer: Answer) => void>();
+  readonly #refs: RefCodec;
+  #requests = 0;
+  #endedWith: MeshError | undefined;
+
+  static async join(options: MeshPeerOptions): Promise<Driver> {
+    return new Driver(await MeshPeer.join(options), options);
+  }
+
+  private constructor(peer: MeshPeer, { clock, store }: MeshPeerOptions) {
+    this.peer = peer;
+    this.#clock = clock;
+    this.#store = store;
+    this.ids = new IdSequence(peer.self);
+    this.#refs = {
+      toWire: (value) => this.#refToWire(value),
+      fromWire: (wire) => this.#refFromWire(wire),
+    };
+    const { session } = peer;
+    this.objects = new ObjectTable({
+      clock,
+      refs: this.#refs,
+      locate: (object) => session.send({ type: "locate-object", object }),
+      hold: (object) => session.send({ type: "hold", objects: [object] }),
+      release: (objects) => session.send({ type: "release", objects }),
+      fetch: (object, sizeBytes, locations) => this.#fetch(object, sizeBytes, locations),
+      explain: async (object) => (await this.ask({ what: "explain", object })).explanation!.text,
+    });
+    this.#caller = new ActorCaller({
+      links: peer.links,
+      clock,
+      locate: (actor) => this.#locateActor(actor),
+    });
+    this.ended = session.ended.then((error) => this.#end(error));
+    peer.start((message) => this.#receive(message));
+    this.#beat(session.welcome.heartbeatEveryMs);
+  }
+
+  /** Fails after the connection ended, with the reason. */
+  assertConnected(): void {
+    if (this.#endedWith) throw this.#endedWith;
+  }
+
+  /** Make a value an object. */
+  put(value: unknown): ObjectRef {
+    this.assertConnected();
+    const encoded = encodeValue(value, this.#refs);
+    for (const inner of encoded.contained) this.share(inner);
+    const object = this.ids.next<ObjectId>();
+    const { byteLength: sizeBytes } = encoded;
+    const contained = encoded.contained.length > 0 ? { contained: [...encoded.contained] } : {};
+    const entry = this.objects.create(object, { isShared: true });
+    const ref = this.objects.handle(object);
+    if (sizeBytes <= INLINE_BYTES_MAX) {
+      const inline = encoded.toBytes();
+      entry.state = { object, sizeBytes, inline };
+      this.peer.session.send(
+        { type: "put-object", object, sizeBytes, inline, ...contained },
+        sizeBytes,
+      );
+      return ref;
+    }
+    try {
+      this.#store.put(object, encoded.toBytes());
+    } catch (error) {
+      this.objects.settle({ object, error: toWireError(error) });
+      throw error;
+    }
+    entry.state = { object, sizeBytes, locations: [this.peer.self] };
+    this.peer.session.send({ type: "put-object", object, sizeBytes, ...contained });
+    return ref;
+  }
+
+  /** Encode arguments; what does not fit inline becomes objects that are fetched peer to peer. */
+  encodeArguments(args: readonly unknown[]): EncodedArguments {
+    const dependencies: ObjectId[] = [];
+    for (const arg of args) if (arg instanceof ObjectRef) dependencies.push(this.#use(arg));
+    const encoded = encodeValue(args, this.#refs);
+    if (encoded.byteLength > INLINE_BYTES_MAX) return this.#encodeLarge(args);
+    const contained = encoded.contained.filter((object) => !dependencies.includes(object));
+    for (const object of encoded.contained) this.share(object);
+    return {
+      args: encoded.toBytes(),
+      ...(dependencies.length > 0 ? { dependencies } : {}),
+      ...(contained.length > 0 ? { contained } : {}),
+      temporary: [],
+    };
+  }
+
+  #encodeLarge(args: readonly unknown[]): EncodedArguments {
+    const temporary: ObjectRef[] = [];
+    const smaller = args.map((arg) => {
+      if (arg instanceof ObjectRef) return arg;
+      if (encodeValue(arg, this.#refs).byteLength < SPLIT_BYTES_MIN) return arg;
+      const ref = this.put(arg);
+      temporary.push(ref);
+      return ref;
+    });
+    if (temporary.length === 0) {
+      throw new MeshError(
+        "INVALID_ARGUMENT",
+        `${args.length} arguments are too many to send; put them into one array`,
+      );
+    }
+    return { ...this.encodeArguments(smaller), temporary };
+  }
+
+  /** Call an actor's method, peer to peer. */
+  call(actor: ActorId, method: string, args: readonly unknown[]): ObjectRef {
+    this.assertConnected();
+    const encoded = this.encodeArguments(args);
+    const result = this.ids.next<ObjectId>();
+    const entry = this.objects.create(result, { isShared: false });
+    const ref = this.objects.handle(result);
+    const { temporary, ...request } = encoded;
+    // The worker resolves refs with the coordinator's help; until then they must be held here.
+    const held = [...(request.dependencies ?? []), ...(request.contained ?? [])].map((object) =>
+      this.objects.handle(object),
+    );
+    this.#caller
+      .call({ actor, method, result, ...request })
+      .then(
+        ({ sizeBytes, inline, error, worker }) => {
+          if (error) return this.objects.settle({ object: result, error }, worker);
+          if (inline) return this.objects.settle({ object: result, sizeBytes, inline }, worker);
+          // The worker tells the coordinator too, but that message may be slower than our next.
+          entry.isShared = true;
+          this.peer.session.send({ type: "promise-object", object: result });
+          return this.objects.settle({ object: result, sizeBytes, locations: [worker] }, worker);
+        },
+        (error: unknown) => this.objects.settle({ object: result, error: toWireError(error) }),
+      )
+      .finally(() => {
+        for (const ref of held) ref.dispose();
+      });
+    for (const ref of temporary) ref.dispose();
+    return ref;
+  }
+
+  /** The caller has ended this actor, or does not need it any more. */
+  endActor(actor: ActorId): void {
+    this.peer.session.send({ type: "end-actor", actor });
+  }
+
+  /** Make sure that the coordinator knows an object, so that others can ask for it. */
+  share(object: ObjectId): void {
+    const entry = this.objects.entryOf(object);
+    if (!entry || entry.isShared) return;
+    entry.isShared = true;
+    const { session } = this.peer;
+    session.send({ type: "promise-object", object });
+    if (entry.state) this.#publish(entry);
+    else void this.objects.whenSettled([entry], 1, undefined).then(() => this.#publish(entry));
+  }
+
+  #publish({ id: object, state }: ObjectEntry): void {
+    if (!state) return;
+    const { sizeBytes = 0, inline, error } = state;
+    const { session } = this.peer;
+    if (error) session.send({ type: "put-object", object, sizeBytes, error });
+    else if (inline) session.send({ type: "put-object", object, sizeBytes, inline }, sizeBytes);
+    // A larger one is announced by the worker that stores it.
+  }
+
+  /** Ask the coordinator something. */
+  ask(query: Query): Promise<Answer> {
+    this.assertConnected();
+    const request = this.#requests++;
+    return new Promise((resolve, reject) => {
+      this.#answers.set(request, (answer) => {
+        this.#answers.delete(request);
+        if (this.#endedWith) reject(this.#endedWith);
+        else resolve(answer);
+      });
+      this.peer.session.send({ type: "query", request, ...query });
+    });
+  }
+
+  close(reason: string): void {
+    this.peer.leave(reason);
+  }
+
+  #use(ref: ObjectRef): ObjectId {
+    if (ref.table !== this.objects || ref.isDisposed || !this.objects.entryOf(ref.id)) {
+      const why = ref.table === this.objects ? "was disposed" : "belongs to another connection";
+      throw new MeshError("OBJECT_FREED", `${ref}, used as an argument, ${why}`);
+    }
+    return ref.id;
+  }
+
+  #refToWire(value: object): WireRef | undefined {
+    if (value instanceof ObjectRef) return { kind: "object", object: this.#use(value) };
+    if (!isActorHandle(value)) return undefined;
+    return { kind: "actor", actor: value[actorId], methods: value[actorMethods] };
+  }
+
+  #refFromWire(wire: WireRef): unknown {
+    if (wire.kind === "object") return this.objects.handle(wire.object);
+    return makeActorHandle(wire.actor, wire.methods, (actor, method, args) =>
+      this.call(actor, method, args),
+    );
+  }
+
+  async #fetch(
+    object: ObjectId,
+    sizeBytes: number,
+    locations: readonly PeerId[],
+  ): Promise<StoredBytes> {
+    const allocate = (bytes: number): StoredBytes => new Uint8Array(bytes);
+    const isNew = !this.#store.has(object);
+    const bytes = await this.peer.exchange.fetch(object, { sizeBytes, locations }, { allocate });
+    if (isNew) this.peer.session.send({ type: "copy-added", object });
+    return bytes;
+  }
+
+  #locateActor(actor: ActorId): Promise<PeerId> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#located.get(actor);
+      if (waiting) return void waiting.push({ resolve, reject });
+      this.#located.set(actor, [{ resolve, reject }]);
+      return this.peer.session.send({ type: "locate-actor", actor });
+    });
+  }
+
+  #receive(message: PeerBusiness): void {
+    switch (message.type) {
+      case "object-located":
+        return this.objects.settle(message.state, message.worker);
+      case "free-objects":
+        for (const object of message.objects) this.#store.delete(object);
+        return;
+      case "actor-located": {
+        const { actor, worker, error } = message;
+        const waiting = this.#located.get(actor) ?? [];
+        this.#located.delete(actor);
+        for (const { resolve, reject } of waiting) {
+          if (worker) resolve(worker);
+          else reject(fromWireError(error!));
+        }
+        if (error) this.#caller.actorEnded(actor, fromWireError(error));
+        return;
+      }
+      case "answer":
+        return this.#answers.get(message.request)?.(message);
+      case "warning":
+        return this.onWarning(message.text);
+      case "refused":
+        return this.onWarning(`the coordinator refused a message: ${message.error.message}`);
+      default:
+        return; // Orders for workers; a newer coordinator may also know more than this driver.
+    }
+  }
+
+  #end(error: MeshError): MeshError {
+    this.#endedWith = error;
+    this.objects.end(error);
+    for (const waiting of this.#located.values()) for (const { reject } of waiting) reject(error);
+    this.#located.clear();
+    for (const settle of [...this.#answers.values()]) settle({ type: "answer", request: 0 });
+    return error;
+  }
+
+  #beat(everyMs: number): void {
+    this.#clock.after(everyMs, () => {
+      if (this.#endedWith) return;
+      this.peer.session.send({
+        type: "heartbeat",
+        tasks: HEARTBEAT_TASKS_NONE,
+        links: this.peer.links.counters(),
+        storedBytes: this.#store.usedBytes,
+      });
+      this.#beat(everyMs);
+    });
+  }
+}

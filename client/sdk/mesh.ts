@@ -1,0 +1,221 @@
+import { MeshError } from "../../shared/errors.ts";
+import type { ActorId, CallableId, TaskId } from "../../shared/ids.ts";
+import { resultOf } from "../../shared/ids.ts";
+import type {
+  Define,
+  Explanation,
+  MeshSummary,
+  PeerSummary,
+} from "../../shared/protocol/messages.ts";
+import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
+import { actorId, makeActorHandle, type ActorClass } from "./actor.ts";
+import type { Driver } from "./driver.ts";
+import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
+import { toConstraints, type CallableOptions } from "./options.ts";
+import type { OrRefs, RemoteFunction } from "./remote-function.ts";
+
+export interface WaitOptions {
+  /** How many refs to wait for. Default 1. */
+  readonly count?: number;
+  /** Give up after so long, with what is ready by then. Default: wait. */
+  readonly timeoutMs?: number;
+}
+
+/** A connection to a mesh. `connect` and `start` make one. */
+export class Mesh {
+  readonly #driver: Driver;
+  readonly #onClose: () => Promise<void>;
+  /** Functions and classes with their options that the coordinator knows already. */
+  readonly #defined = new Map<string, CallableId>();
+
+  /** @internal */
+  constructor(driver: Driver, onClose: () => Promise<void> = () => Promise.resolve()) {
+    this.#driver = driver;
+    this.#onClose = onClose;
+  }
+
+  /** This driver's own id in the mesh. */
+  get id(): string {
+    return this.#driver.peer.self;
+  }
+
+  /** Resolves, with the reason, when the connection is over. */
+  get closed(): Promise<MeshError> {
+    return this.#driver.ended;
+  }
+
+  /** Hears sentences such as "no worker can run it: it needs 2 gpus, ...". Default: `console.warn`. */
+  set onWarning(listener: (text: string) => void) {
+    this.#driver.onWarning = listener;
+  }
+
+  /**
+   * Make a function run on workers. Its source travels, so it must stand on its own: what it uses
+   * comes in as arguments, from `await import("@tensorflow/tfjs")`, or from the language.
+   *
+   * @throws MeshError `CAPTURED_VARIABLE` naming what it takes from outside; `INVALID_ARGUMENT`.
+   */
+  remote<Args extends unknown[], Result>(
+    fn: (...args: Args) => Result,
+    options: CallableOptions = {},
+  ): RemoteFunction<Args, Result> {
+    const shipped = shipFunction(fn);
+    if (shipped.isGenerator) {
+      throw new MeshError(
+        "INVALID_ARGUMENT",
+        `${shipped.name} is a generator; streams of results come in a later version. Return an array, or call a task per part`,
+      );
+    }
+    const constraints = toConstraints("function", shipped.name, options);
+    let callable: CallableId | undefined;
+    const call = (...args: OrRefs<Args>) => {
+      callable ??= this.#define("function", shipped, constraints);
+      return this.#submit(callable, args) as ObjectRef<Awaited<Result>>;
+    };
+    return Object.assign(call, {
+      options: (more: CallableOptions) => this.remote(fn, { ...options, ...more }),
+    });
+  }
+
+  /**
+   * Make a class whose instances live on workers and are called directly, peer to peer. Calls of
+   * one caller run in order, one at a time.
+   *
+   * @throws MeshError `CAPTURED_VARIABLE`, `INVALID_ARGUMENT`.
+   */
+  actor<Args extends unknown[], T extends object>(
+    constructor: new (...args: Args) => T,
+    options: Omit<CallableOptions, "timeoutMs"> = {},
+  ): ActorClass<Args, T> {
+    const shipped = shipClass(constructor);
+    const constraints = toConstraints("actor-class", shipped.name, options);
+    let callable: CallableId | undefined;
+    return {
+      create: (...args) => {
+        callable ??= this.#define("actor-class", shipped, constraints);
+        const created = this.#submit(callable, args);
+        const actor = created.id as string as ActorId;
+        // Whether it could be constructed is told by each call to it.
+        created.dispose();
+        return makeActorHandle<T>(actor, shipped.methods, (to, method, callArgs) =>
+          this.#driver.call(to, method, callArgs),
+        );
+      },
+      options: (more) => this.actor(constructor, { ...options, ...more }),
+    };
+  }
+
+  /**
+   * Store a value in the mesh once, to pass its ref to many tasks. Small values go to the
+   * coordinator, large ones stay here and are fetched peer to peer.
+   *
+   * @throws MeshError `NOT_ENCODABLE` naming the path; `STORE_FULL`; `OBJECT_TOO_LARGE`.
+   */
+  put<T>(value: T): Promise<ObjectRef<T>> {
+    // A promise although it needs none today: a store may have to make room first.
+    return Promise.resolve().then(() => this.#driver.put(value) as ObjectRef<T>);
+  }
+
+  /**
+   * The value of a ref, or of each of several.
+   * @throws MeshError what the task failed with, `OBJECT_LOST`, `OBJECT_FREED`, or `TIMEOUT` with a
+   *   sentence on what it waits for.
+   */
+  get<T>(ref: ObjectRef<T>, options?: GetOptions): Promise<T>;
+  get<const Refs extends readonly ObjectRef[]>(
+    refs: Refs,
+    options?: GetOptions,
+  ): Promise<Values<Refs>>;
+  get(what: ObjectRef | readonly ObjectRef[], options: GetOptions = {}): Promise<unknown> {
+    if (what instanceof ObjectRef) return this.#driver.objects.get(what, options);
+    return this.#driver.objects.getAll(what, options);
+  }
+
+  /** Which refs are ready, in the order given, once `count` are or the time is up. Fetches nothing. */
+  async wait<T>(
+    refs: readonly ObjectRef<T>[],
+    { count = 1, timeoutMs }: WaitOptions = {},
+  ): Promise<{ ready: ObjectRef<T>[]; pending: ObjectRef<T>[] }> {
+    if (!Number.isInteger(count) || count < 1 || count > refs.length) {
+      throw new MeshError(
+        "INVALID_ARGUMENT",
+        `count must be from 1 to ${refs.length}, not ${count}`,
+      );
+    }
+    const settled = await this.#driver.objects.ready(refs, count, timeoutMs);
+    const ready: ObjectRef<T>[] = [];
+    const pending: ObjectRef<T>[] = [];
+    // At most `count` are called ready, so that loops which take one at a time see them in turn.
+    refs.forEach((ref, i) => (settled[i] && ready.length < count ? ready : pending).push(ref));
+    return { ready, pending };
+  }
+
+  /** Give up a task: `get` on its ref rejects with `TASK_CANCELLED`, and it stops if it runs. */
+  cancel(ref: ObjectRef): Promise<void> {
+    this.#driver.peer.session.send({ type: "cancel-task", task: ref.id as string as TaskId });
+    return Promise.resolve();
+  }
+
+  /** End an actor. Calls that have not been answered fail with `ACTOR_DIED`. */
+  kill(handle: { readonly [actorId]: ActorId }): void {
+    this.#driver.endActor(handle[actorId]);
+  }
+
+  /** Why a result is not there yet, or what became of it. */
+  async explain(ref: ObjectRef): Promise<Explanation> {
+    const { explanation } = await this.#driver.ask({ what: "explain", object: ref.id });
+    return explanation!;
+  }
+
+  /** Everyone in the mesh: what each does, and by which paths it moved how many bytes. */
+  async peers(): Promise<PeerSummary[]> {
+    return (await this.#driver.ask({ what: "peers" })).peers!;
+  }
+
+  /** The mesh in numbers. */
+  async summary(): Promise<MeshSummary> {
+    return (await this.#driver.ask({ what: "mesh" })).mesh!;
+  }
+
+  /** Leave: running tasks are cancelled, actors ended, objects freed. */
+  async close(): Promise<void> {
+    this.#driver.close("the driver is done");
+    await this.#driver.ended;
+    await this.#onClose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #submit(callable: CallableId, args: readonly unknown[]): ObjectRef {
+    const driver = this.#driver;
+    driver.assertConnected();
+    const { temporary, ...encoded } = driver.encodeArguments(args);
+    const task = driver.ids.next<TaskId>();
+    driver.objects.create(resultOf(task), { isShared: true });
+    const ref = driver.objects.handle(resultOf(task));
+    driver.peer.session.send(
+      { type: "submit", task, callable, ...encoded },
+      encoded.args.byteLength,
+    );
+    for (const temporaryRef of temporary) temporaryRef.dispose();
+    return ref;
+  }
+
+  /** The coordinator learns of a function with given options once. */
+  #define(
+    kind: Define["kind"],
+    { source }: Shipped,
+    constraints: ReturnType<typeof toConstraints>,
+  ): CallableId {
+    const key = JSON.stringify([kind, constraints, source]);
+    const known = this.#defined.get(key);
+    if (known) return known;
+    const callable = this.#driver.ids.next<CallableId>();
+    this.#defined.set(key, callable);
+    const define: Define = { type: "define", callable, kind, source, ...constraints };
+    this.#driver.peer.session.send(define, source.length);
+    return callable;
+  }
+}

@@ -1,0 +1,96 @@
+import { MeshError } from "../../shared/errors.ts";
+import type { Define } from "../../shared/protocol/messages.ts";
+
+/** What a task or actor needs, and how it is treated. Everything is optional. */
+export interface CallableOptions {
+  /** CPUs reserved while it runs, in thousandths at the finest. Default 1 for tasks, 0 for actors. */
+  readonly cpus?: number;
+  /** WebGPU adapters reserved. Default 0. */
+  readonly gpus?: number;
+  /** Bytes of memory reserved. Default 0. */
+  readonly memory?: number;
+  /** Amounts of custom resources that workers offer. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Run only on workers with exactly these labels, such as `{ runtime: "browser" }`. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Lost workers survived. What your own code throws is never retried. Default 3. */
+  readonly retriesMax?: number;
+  /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
+  readonly timeoutMs?: number;
+  /** Among this driver's tasks, higher goes first. An integer from -1000 to 1000. Default 0. */
+  readonly priority?: number;
+  /** For people: in explanations, errors and the dashboard. Default: the function's name. */
+  readonly name?: string;
+}
+
+const MILLI = 1000;
+const KNOWN: ReadonlySet<string> = new Set<keyof CallableOptions>([
+  "cpus",
+  "gpus",
+  "memory",
+  "resources",
+  "labels",
+  "retriesMax",
+  "timeoutMs",
+  "priority",
+  "name",
+]);
+
+type Constraints = Omit<Define, "type" | "callable" | "kind" | "source">;
+
+/**
+ * The options as the wire carries them: amounts in integer thousandths.
+ * @throws MeshError `INVALID_ARGUMENT` naming the option.
+ */
+export function toConstraints(
+  kind: Define["kind"],
+  defaultName: string,
+  options: CallableOptions,
+): Constraints {
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key)) refuse(key, `is not an option; these are: ${[...KNOWN].join(", ")}`);
+  }
+  const { retriesMax = 3, priority = 0, timeoutMs, labels } = options;
+  expectInteger("retriesMax", retriesMax, 0, 1_000);
+  expectInteger("priority", priority, -1_000, 1_000);
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 31_536_000_000)) {
+    refuse("timeoutMs", `must be a positive number of milliseconds, not ${timeoutMs}`);
+  }
+  return {
+    name: (options.name ?? defaultName).slice(0, 256) || "anonymous",
+    demands: {
+      cpuMilli: milli("cpus", options.cpus ?? (kind === "function" ? 1 : 0)),
+      gpuMilli: milli("gpus", options.gpus ?? 0),
+      memoryBytes: expectInteger("memory", options.memory ?? 0, 0, Number.MAX_SAFE_INTEGER),
+      ...(options.resources ? { custom: customDemands(options.resources) } : {}),
+    },
+    retriesMax,
+    priority,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(labels ? { labels: { ...labels } } : {}),
+  };
+}
+
+function customDemands(resources: Readonly<Record<string, number>>): Record<string, number> {
+  const amounts = Object.entries(resources).map(([name, amount]) => [
+    name,
+    milli(`resources.${name}`, amount),
+  ]);
+  return Object.fromEntries(amounts) as Record<string, number>;
+}
+
+function milli(option: string, amount: number): number {
+  const thousandths = Math.round(amount * MILLI);
+  if (!(amount >= 0 && amount <= 1_000_000)) refuse(option, `must be 0 or more, not ${amount}`);
+  if (amount > 0 && thousandths === 0) refuse(option, `must be at least 0.001, not ${amount}`);
+  return thousandths;
+}
+
+function expectInteger(option: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  return refuse(option, `must be an integer from ${min} to ${max}, not ${value}`);
+}
+
+function refuse(option: string, why: string): never {
+  throw new MeshError("INVALID_ARGUMENT", `option ${option} ${why}`, { option });
+}

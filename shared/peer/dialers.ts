@@ -1,0 +1,47 @@
+import type { Clock } from "../clock.ts";
+import type { PeerId } from "../ids.ts";
+import type { Welcome } from "../protocol/messages.ts";
+import { PeerJsEndpoint } from "../transport/peerjs.ts";
+import type { PeerConstructor } from "../transport/peerjs-api.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { Dialer } from "./dialer.ts";
+
+/** WebSockets straight to peers that listen for them: between Node peers. */
+export const webSocketDialer = (
+  dial: (url: string, deadlineMs: number) => Promise<Transport>,
+): Dialer => ({
+  path: "websocket",
+  obstacle: ({ directUrl }) => (directUrl ? undefined : "it does not listen for WebSockets"),
+  dial: ({ directUrl }, deadlineMs) => dial(directUrl!, deadlineMs),
+});
+
+export interface WebRtcOptions {
+  readonly Peer: PeerConstructor;
+  /** The coordinator's base URL. */
+  readonly url: string;
+  readonly welcome: Welcome;
+  readonly clock: Clock;
+  accept(transport: Transport): void;
+}
+
+/** WebRTC through the coordinator's signalling: to, from and between tabs. */
+export function webRtcDialer(options: WebRtcOptions): { dialer: Dialer; close(): void } {
+  const { Peer, url, welcome, clock, accept } = options;
+  const endpoint = new PeerJsEndpoint({
+    Peer,
+    url,
+    clock,
+    peer: welcome.peer,
+    signalKey: welcome.signalKey,
+    iceServers: welcome.iceServers,
+    onTransport: (_remote: PeerId, transport) => accept(transport),
+  });
+  return {
+    dialer: {
+      path: "webrtc",
+      obstacle: ({ webrtc }) => (webrtc ? undefined : "it cannot use WebRTC"),
+      dial: ({ peer }, deadlineMs) => endpoint.dial(peer, deadlineMs),
+    },
+    close: () => void endpoint.close(),
+  };
+}

@@ -1,5 +1,5 @@
 import { retireActor } from "./actors.ts";
-import { executorDied, overtake, stopPool } from "./executors.ts";
+import { countPool, executorDied, overtake, stopPool } from "./executors.ts";
 import { failed, timedOut } from "./failures.ts";
 import { settle } from "./orders.ts";
 import { PIPELINE_STALL_MS } from "./placement.ts";
@@ -7,6 +7,13 @@ import type { ActorRecord, ExecutorRecord, MachineEffect, MachineState } from ".
 
 /** An executor that is not ready by then will not be. */
 export const EXECUTOR_START_MS_MAX = 30_000;
+
+/** Whether time alone may change something: something runs, waits, starts or ends. */
+export function needsTicks(state: MachineState): boolean {
+  const { size } = countPool(state);
+  const poolMin = Math.max(size, state.settings.executorsMin);
+  return state.orders.size > 0 || state.ending.size > 0 || state.idle.size < poolMin;
+}
 
 /** What a tick looks for. It costs what there is of executors and actors under construction. */
 export function checkDeadlines(state: MachineState, atMs: number, effects: MachineEffect[]): void {

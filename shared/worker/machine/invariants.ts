@@ -1,32 +1,8 @@
-import { LinkedSet } from "../../collections/linked-set.ts";
 import { invariant } from "../../errors.ts";
 import { change, noAmounts, type Amounts } from "./amounts.ts";
 import { FETCHES_MAX } from "./orders.ts";
 import { PIPELINE_MAX } from "./placement.ts";
-import type { MachineSettings, MachineState } from "./types.ts";
-
-export const emptyState = (settings: MachineSettings): MachineState => ({
-  settings,
-  orders: new Map(),
-  tasks: new Map(),
-  executors: new Map(),
-  actors: new Map(),
-  averageMs: new Map(),
-  wanted: new Map(),
-  fetchQueue: new LinkedSet(),
-  fetching: new Set(),
-  returned: new LinkedSet(),
-  ready: new LinkedSet(),
-  parked: new LinkedSet(),
-  idle: new LinkedSet(),
-  creating: new LinkedSet(),
-  ending: new LinkedSet(),
-  used: noAmounts(),
-  usedByActors: noAmounts(),
-  startFailures: 0,
-  spawnAfterMs: 0,
-  executorsSpawned: 0,
-});
+import type { MachineState } from "./types.ts";
 
 /** Check every relation between the collections, both ways round. For tests: it is linear. */
 export function checkInvariants(state: MachineState): void {

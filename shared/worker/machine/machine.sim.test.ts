@@ -3,7 +3,8 @@ import { invariant } from "../../errors.ts";
 import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../ids.ts";
 import { Prng } from "../../prng.ts";
 import type { Demands } from "../../protocol/schema.ts";
-import { checkInvariants, emptyState } from "./invariants.ts";
+import { checkInvariants } from "./invariants.ts";
+import { emptyState } from "./state.ts";
 import { step } from "./step.ts";
 import type { ExecutorId, MachineEffect, MachineEvent, MachineState, OrderKey } from "./types.ts";
 

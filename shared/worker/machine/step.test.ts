@@ -3,7 +3,8 @@ import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../ids.ts
 import { ACTOR_END_MS_MAX } from "./actors.ts";
 import { EXECUTOR_START_MS_MAX } from "./deadlines.ts";
 import { START_FAILURES_MAX } from "./executors.ts";
-import { checkInvariants, emptyState } from "./invariants.ts";
+import { checkInvariants } from "./invariants.ts";
+import { emptyState } from "./state.ts";
 import { PIPELINE_MAX, PIPELINE_STALL_MS } from "./placement.ts";
 import { step } from "./step.ts";
 import type { ExecutorId, MachineEffect, MachineEvent, MachineSettings } from "./types.ts";

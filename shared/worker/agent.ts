@@ -1,0 +1,394 @@
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import type { CallableId, ObjectId, PeerId } from "../ids.ts";
+import { resultOf as resultIdOf } from "../ids.ts";
+import { LocalStore } from "../objects/local-store.ts";
+import { ActorHost, type CallOutcome } from "../peer/actor-host.ts";
+import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
+import type { Call } from "../protocol/link-messages.ts";
+import type { Define, LinkCounters, Run } from "../protocol/messages.ts";
+import type { Demands } from "../protocol/schema.ts";
+import { fromWireError, toWireError } from "../protocol/wire-error.ts";
+import { ExecutorCrew } from "./executor-crew.ts";
+import type { BackendReport, ExecutorSpawner, ObjectBytes, Order } from "./executor-api.ts";
+import { HeldRefs } from "./held-refs.ts";
+import { MachineRunner } from "./machine-runner.ts";
+import { emptyState } from "./machine/state.ts";
+import type { MachineEffect, Outcome, TaskOrder } from "./machine/types.ts";
+import { ObjectSupply } from "./object-supply.ts";
+import { OrderBook, type OpenOrder } from "./order-book.ts";
+import { resultOf } from "./results.ts";
+
+export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "store" | "onCopy" | "hello"> {
+  readonly hello: Omit<MeshPeerOptions["hello"], "role" | "capacity"> & {
+    readonly capacity: Demands;
+  };
+  readonly spawner: ExecutorSpawner;
+  /** Executors for tasks: how many are kept warm, how many there may be. */
+  readonly executorsMin: number;
+  readonly executorsMax: number;
+  readonly storeBytesMax: number;
+  /** Makes the buffers that fetched objects arrive in. */
+  allocate(sizeBytes: number): ObjectBytes;
+  /** For the host's log: what the coordinator refused, in words. */
+  log(text: string): void;
+  /** Something that the snapshot shows has changed. Called at most once in {@link CHANGES_MS}. */
+  onChange?(): void;
+}
+
+/** What a worker does now. Counts are since it joined. */
+export interface WorkerSnapshot {
+  readonly peer: PeerId;
+  readonly tasksRunning: number;
+  readonly tasksDone: number;
+  readonly tasksFailed: number;
+  readonly actors: number;
+  readonly storedBytes: number;
+  readonly links: readonly LinkCounters[];
+  /** Names of what runs now. */
+  readonly current: readonly string[];
+  readonly backend?: BackendReport;
+}
+
+const CHANGES_MS = 250;
+const HEARTBEAT_TASKS_MAX = 16_384;
+const HEARTBEAT_LINKS_MAX = 4_096;
+/** A caller has so long to take hold of the refs inside an answer, before this worker may let go. */
+const HAND_OVER_MS = 10_000;
+const MS_MAX = 31_536_000_000;
+
+/**
+ * A worker's place in the mesh: turns what the coordinator and callers of actors want into events of
+ * the state machine, and its effects into work for executors and answers. The same in a tab and in
+ * Node; lives as long as its session.
+ */
+export class WorkerAgent {
+  readonly #options: WorkerAgentOptions;
+  readonly #clock: Clock;
+  readonly #peer: MeshPeer;
+  readonly #store: LocalStore;
+  readonly #supply: ObjectSupply;
+  readonly #machine: MachineRunner;
+  readonly #crew: ExecutorCrew;
+  readonly #actors: ActorHost;
+  readonly #held: HeldRefs;
+  readonly #orders: OrderBook;
+  readonly #callables = new Map<CallableId, Define>();
+  readonly #fetches = new Map<ObjectId, AbortController>();
+  #answers = 0;
+  #tasksDone = 0;
+  #tasksFailed = 0;
+  #backend: BackendReport | undefined;
+  #cancelHeartbeat = (): void => {};
+  #cancelChange: (() => void) | undefined;
+  #isOver = false;
+
+  /** @throws MeshError what the coordinator refused this worker for. */
+  static async join(options: WorkerAgentOptions): Promise<WorkerAgent> {
+    let agent: WorkerAgent | undefined;
+    const store = new LocalStore({ bytesMax: options.storeBytesMax });
+    const peer = await MeshPeer.join({
+      ...options,
+      hello: { ...options.hello, role: "worker" },
+      store,
+      onCopy(object) {
+        if (agent) agent.#supply.copied(object);
+      },
+    });
+    agent = new WorkerAgent(peer, store, options);
+    return agent;
+  }
+
+  private constructor(peer: MeshPeer, store: LocalStore, options: WorkerAgentOptions) {
+    const { hello, executorsMin, executorsMax, spawner, clock } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#peer = peer;
+    this.#store = store;
+    this.#supply = new ObjectSupply({ peer, store, allocate: options.allocate });
+    this.#orders = new OrderBook((object) => this.#supply.here(object));
+    this.#held = new HeldRefs((type, objects) => peer.session.send({ type, objects }));
+    const settings = {
+      workerName: hello.name,
+      capacity: hello.capacity,
+      executorsMin,
+      executorsMax,
+    };
+    this.#machine = new MachineRunner(emptyState(settings), clock, (effect) =>
+      this.#perform(effect),
+    );
+    this.#crew = new ExecutorCrew({
+      spawner,
+      held: this.#held,
+      dispatch: (stimulus) => this.#machine.dispatch(stimulus),
+      fetch: (object) => this.#supply.get(object),
+      onBackendChosen: (report) => {
+        this.#backend = report;
+        this.#changed();
+      },
+    });
+    this.#actors = new ActorHost({
+      links: peer.links,
+      execute: (call, from) => this.#execute(call, from),
+    });
+    void peer.session.ended.then((reason) => this.#end(reason));
+    this.#machine.dispatch({ type: "started" });
+    peer.start((message) => this.#receive(message));
+    this.#heartbeatLater();
+  }
+
+  get self(): PeerId {
+    return this.#peer.self;
+  }
+
+  /** Resolves with the reason when the session is over; nothing runs any more then. */
+  get ended(): Promise<MeshError> {
+    return this.#peer.session.ended;
+  }
+
+  snapshot(): WorkerSnapshot {
+    const { orders, actors } = this.#machine.state;
+    const running = [...orders.values()].filter(
+      (order): order is TaskOrder => order.kind !== "call" && order.state === "assigned",
+    );
+    return {
+      peer: this.self,
+      tasksRunning: running.length,
+      tasksDone: this.#tasksDone,
+      tasksFailed: this.#tasksFailed,
+      actors: actors.size,
+      storedBytes: this.#store.usedBytes,
+      links: this.#peer.links.counters(),
+      current: [...new Set(running.map(({ name }) => name))],
+      ...(this.#backend ? { backend: this.#backend } : {}),
+    };
+  }
+
+  /** Say goodbye, so that the coordinator moves the work at once, and stop. */
+  leave(reason: string): void {
+    this.#peer.leave(reason);
+    this.#end(new MeshError("DISCONNECTED", `this worker left: ${reason}`));
+  }
+
+  #end(reason: MeshError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#machine.stop();
+    this.#crew.stopAll();
+    this.#supply.close(reason);
+    for (const abort of this.#fetches.values()) abort.abort(reason);
+    this.#cancelHeartbeat();
+    this.#cancelChange?.();
+  }
+
+  #receive(message: PeerBusiness): void {
+    switch (message.type) {
+      case "define":
+        this.#callables.set(message.callable, message);
+        return;
+      case "run":
+        return this.#run(message);
+      case "cancel-run":
+        return this.#machine.dispatch({ ...message, type: "run-cancelled" });
+      case "free-objects":
+        return this.#supply.free(message.objects);
+      case "object-located":
+        return this.#supply.located(message.state);
+      case "stop-actor":
+        return this.#machine.dispatch({ type: "actor-stopped", actor: message.actor });
+      case "refused":
+        return this.#options.log(`the coordinator refused a message: ${message.error.message}`);
+      case "warning":
+        return this.#options.log(message.text);
+      case "actor-located":
+      case "answer":
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #run(run: Run): void {
+    const callable = this.#callables.get(run.callable);
+    if (!callable) {
+      const message = `task ${run.task} runs ${run.callable}, which ${this.self} was not told of`;
+      this.#peer.session.send({
+        type: "task-failed",
+        task: run.task,
+        attempt: run.attempt,
+        error: { code: "INTERNAL", message },
+        ranForMs: 0,
+      });
+      return;
+    }
+    const open = this.#orders.openRun(run, callable);
+    const { timeoutMs, name, demands } = callable;
+    this.#machine.dispatch({
+      type: "run-ordered",
+      key: open.order.key,
+      kind: callable.kind === "function" ? "task" : "create-actor",
+      task: run.task,
+      attempt: run.attempt,
+      callable: run.callable,
+      name,
+      demands,
+      missing: this.#orders.missing(open),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(open.refusal ? { refusal: open.refusal } : {}),
+    });
+    this.#changed();
+  }
+
+  /** A call of an actor that lives here. */
+  #execute(call: Call, caller: PeerId): Promise<CallOutcome> {
+    return new Promise((resolve) => {
+      const open = this.#orders.openCall(call, caller, (outcome) =>
+        resolve(this.#answer(call, caller, outcome)),
+      );
+      this.#machine.dispatch({
+        type: "call-received",
+        key: open.order.key,
+        actor: call.actor,
+        caller,
+        missing: this.#orders.missing(open),
+      });
+    });
+  }
+
+  #perform(effect: MachineEffect): void {
+    switch (effect.type) {
+      case "spawn-executor":
+        return this.#crew.spawn(effect.executor);
+      case "stop-executor":
+        return this.#crew.stop(effect.executor);
+      case "give-order": {
+        const open = this.#orders.get(effect.key);
+        if (open) this.#crew.give(effect.executor, orderOf(open), open.callable);
+        return;
+      }
+      case "end-actor": {
+        const { executor, actor } = effect;
+        const order: Order = {
+          key: `end-${actor}`,
+          kind: "end-actor",
+          actor,
+          args: new Uint8Array(0),
+          dependencies: [],
+        };
+        return this.#crew.give(executor, order);
+      }
+      case "fetch-object":
+        void this.#fetch(effect.object);
+        return;
+      case "stop-fetch":
+        this.#fetches.get(effect.object)?.abort(new MeshError("TASK_CANCELLED", "not needed"));
+        this.#fetches.delete(effect.object);
+        return this.#orders.forgetObject(effect.object);
+      case "ignore-order":
+        this.#orders.close(effect.key);
+        return;
+      case "report-task":
+        return this.#reportTask(effect.order, effect.outcome);
+      case "report-call":
+        this.#orders.close(effect.order.key)?.call?.settle(effect.outcome);
+        return;
+      case "host-actor":
+        this.#actors.add(effect.actor);
+        return this.#changed();
+      case "drop-actor": {
+        const { actor, error, tell } = effect;
+        this.#actors.remove(actor, fromWireError(error));
+        if (tell) this.#peer.session.send({ type: "actor-ended", actor, error });
+        return this.#changed();
+      }
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async #fetch(object: ObjectId): Promise<void> {
+    const abort = new AbortController();
+    this.#fetches.set(object, abort);
+    const isWanted = () => this.#fetches.get(object) === abort && this.#fetches.delete(object);
+    try {
+      const state = this.#orders.whereabouts(object);
+      const bytes = await this.#supply.get(object, state, abort.signal);
+      if (!isWanted()) return;
+      this.#orders.arrived(object, bytes);
+      this.#machine.dispatch({ type: "object-arrived", object });
+    } catch (error) {
+      if (!isWanted()) return;
+      this.#orders.forgetObject(object);
+      this.#machine.dispatch({ type: "object-failed", object, error: toWireError(error) });
+    }
+  }
+
+  #reportTask({ key, task, attempt }: TaskOrder, outcome: Outcome): void {
+    this.#orders.close(key);
+    const ranForMs = Math.min(Math.max(0, outcome.ranForMs), MS_MAX);
+    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply);
+    const { session } = this.#peer;
+    if (error) {
+      this.#tasksFailed += 1;
+      session.send({ type: "task-failed", task, attempt, error, ranForMs });
+    } else {
+      this.#tasksDone += 1;
+      const valueBytes = value.inline?.byteLength ?? 0;
+      session.send({ type: "task-done", task, attempt, ranForMs, ...value }, valueBytes);
+    }
+    this.#changed();
+  }
+
+  #answer(call: Call, caller: PeerId, outcome: Outcome): CallOutcome {
+    const { error, value } = resultOf(outcome, call.result, this.#supply);
+    if (error) return { sizeBytes: 0, error };
+    const { inline, ...stored } = value;
+    if (value.contained) this.#handOver(value.contained);
+    if (!inline) {
+      const message = { type: "put-object", object: call.result, holder: caller } as const;
+      this.#peer.session.send({ ...message, ...stored });
+    }
+    return value;
+  }
+
+  /** Keep refs alive that travel to a caller, who tells the coordinator by another way. */
+  #handOver(objects: readonly ObjectId[]): void {
+    const holder = `answer ${this.#answers++}`;
+    this.#held.hold(holder, objects);
+    this.#clock.after(HAND_OVER_MS, () => {
+      if (!this.#isOver) this.#held.release(holder, objects);
+    });
+  }
+
+  #heartbeatLater(): void {
+    const { session, links } = this.#peer;
+    this.#cancelHeartbeat = this.#clock.after(session.welcome.heartbeatEveryMs, () => {
+      const tasks = [...this.#machine.state.orders.values()]
+        .filter((order): order is TaskOrder => order.kind !== "call")
+        .slice(0, HEARTBEAT_TASKS_MAX)
+        .map(({ task, attempt }): [typeof task, number] => [task, attempt]);
+      session.send({
+        type: "heartbeat",
+        tasks,
+        links: links.counters().slice(0, HEARTBEAT_LINKS_MAX),
+        storedBytes: this.#store.usedBytes,
+      });
+      this.#changed();
+      this.#heartbeatLater();
+    });
+  }
+
+  #changed(): void {
+    const { onChange } = this.#options;
+    if (!onChange || this.#cancelChange || this.#isOver) return;
+    this.#cancelChange = this.#clock.after(CHANGES_MS, () => {
+      this.#cancelChange = undefined;
+      onChange();
+    });
+  }
+}
+
+const orderOf = ({ order, dependencies, bytes }: OpenOrder): Order => ({
+  ...order,
+  dependencies: dependencies.map((object) => ({ object, bytes: bytes.get(object)! })),
+});

@@ -1,0 +1,44 @@
+import type { ObjectId } from "../ids.ts";
+
+/**
+ * The refs that this worker's executors hold. The mesh knows of peers, not of executors: it is told
+ * when the first holds a ref and when the last lets go of it.
+ */
+export class HeldRefs {
+  readonly #holders = new Map<ObjectId, Set<string>>();
+  readonly #report: (type: "hold" | "release", objects: ObjectId[]) => void;
+
+  constructor(report: (type: "hold" | "release", objects: ObjectId[]) => void) {
+    this.#report = report;
+  }
+
+  hold(holder: string, objects: readonly ObjectId[]): void {
+    const fresh: ObjectId[] = [];
+    for (const object of objects) {
+      const holders = this.#holders.get(object);
+      if (holders) {
+        holders.add(holder);
+      } else {
+        this.#holders.set(object, new Set([holder]));
+        fresh.push(object);
+      }
+    }
+    if (fresh.length > 0) this.#report("hold", fresh);
+  }
+
+  release(holder: string, objects: Iterable<ObjectId>): void {
+    const gone: ObjectId[] = [];
+    for (const object of objects) {
+      const holders = this.#holders.get(object);
+      if (!holders?.delete(holder) || holders.size > 0) continue;
+      this.#holders.delete(object);
+      gone.push(object);
+    }
+    if (gone.length > 0) this.#report("release", gone);
+  }
+
+  /** The holder is gone, and whatever it held. */
+  releaseAll(holder: string): void {
+    this.release(holder, this.#holders.keys());
+  }
+}

@@ -1,0 +1,26 @@
+import { LinkedSet } from "../../collections/linked-set.ts";
+import { noAmounts } from "./amounts.ts";
+import type { MachineSettings, MachineState } from "./types.ts";
+
+export const emptyState = (settings: MachineSettings): MachineState => ({
+  settings,
+  orders: new Map(),
+  tasks: new Map(),
+  executors: new Map(),
+  actors: new Map(),
+  averageMs: new Map(),
+  wanted: new Map(),
+  fetchQueue: new LinkedSet(),
+  fetching: new Set(),
+  returned: new LinkedSet(),
+  ready: new LinkedSet(),
+  parked: new LinkedSet(),
+  idle: new LinkedSet(),
+  creating: new LinkedSet(),
+  ending: new LinkedSet(),
+  used: noAmounts(),
+  usedByActors: noAmounts(),
+  startFailures: 0,
+  spawnAfterMs: 0,
+  executorsSpawned: 0,
+});

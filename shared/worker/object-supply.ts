@@ -1,0 +1,145 @@
+import { LinkedSet } from "../collections/linked-set.ts";
+import { MeshError } from "../errors.ts";
+import type { ObjectId } from "../ids.ts";
+import type { LocalStore } from "../objects/local-store.ts";
+import type { MeshPeer } from "../peer/mesh-peer.ts";
+import type { ObjectState } from "../protocol/messages.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import type { ObjectBytes } from "./executor-api.ts";
+
+/** How often the coordinator is asked again where an object is, if none of its places delivers. */
+const LOCATES_MAX = 3;
+
+export interface ObjectSupplyOptions {
+  readonly peer: Pick<MeshPeer, "session" | "exchange">;
+  readonly store: LocalStore;
+  /** Makes the buffers that fetched objects arrive in. */
+  allocate(sizeBytes: number): ObjectBytes;
+}
+
+interface Waiter {
+  readonly resolve: (state: ObjectState) => void;
+  readonly reject: (error: MeshError) => void;
+}
+
+/**
+ * The objects of a worker: those it made, which it keeps until they are freed, and copies of others
+ * that its work needs, which give way to newer ones when the store is full.
+ */
+export class ObjectSupply {
+  readonly #options: ObjectSupplyOptions;
+  /** Copies that the mesh can do without, least recently used first. */
+  readonly #copies = new LinkedSet<ObjectId>();
+  readonly #located = new Map<ObjectId, Waiter[]>();
+  /** Bytes of fetches under way. */
+  #expectedBytes = 0;
+  #closed: MeshError | undefined;
+
+  constructor(options: ObjectSupplyOptions) {
+    this.#options = options;
+  }
+
+  /** What is here already, if it is. */
+  here(object: ObjectId): ObjectBytes | undefined {
+    if (this.#copies.has(object)) this.#copies.moveToEnd(object);
+    return this.#options.store.get(object);
+  }
+
+  /**
+   * The bytes of an object, from here or from others, as soon as it exists.
+   * @param known what the coordinator said of it; without, it is asked.
+   * @throws MeshError what the object failed with, or why it cannot be had.
+   */
+  async get(object: ObjectId, known?: ObjectState, signal?: AbortSignal): Promise<ObjectBytes> {
+    let state = known;
+    for (let locates = 0; ; locates++) {
+      const stored = this.here(object);
+      if (stored) return stored;
+      state ??= await this.#locate(object);
+      if (state.error) throw fromWireError(state.error);
+      if (state.inline) return state.inline;
+      try {
+        return await this.#fetch(state, signal);
+      } catch (error) {
+        // Its places may have changed since the coordinator named them.
+        const isLost = MeshError.is(error) && error.code === "OBJECT_LOST";
+        if (!isLost || locates === LOCATES_MAX) throw error;
+        state = undefined;
+      }
+    }
+  }
+
+  /**
+   * Keep an object that was made here.
+   * @throws MeshError `STORE_FULL` or `OBJECT_TOO_LARGE`.
+   */
+  keep(object: ObjectId, bytes: ObjectBytes): void {
+    this.#makeRoom(bytes.byteLength);
+    this.#options.store.put(object, bytes);
+  }
+
+  /** The exchange has put a copy into the store. */
+  copied(object: ObjectId): void {
+    this.#copies.add(object);
+    this.#options.peer.session.send({ type: "copy-added", object });
+  }
+
+  /** Nobody refers to these any more. */
+  free(objects: readonly ObjectId[]): void {
+    for (const object of objects) {
+      this.#copies.delete(object);
+      this.#options.store.delete(object);
+    }
+  }
+
+  /** The coordinator's answer to `locate-object`. */
+  located(state: ObjectState): void {
+    const waiting = this.#located.get(state.object) ?? [];
+    this.#located.delete(state.object);
+    for (const { resolve } of waiting) resolve(state);
+  }
+
+  /** The coordinator is gone: nobody answers any more. */
+  close(error: MeshError): void {
+    this.#closed = error;
+    for (const waiting of this.#located.values()) {
+      for (const { reject } of waiting) reject(error);
+    }
+    this.#located.clear();
+  }
+
+  /** No deadline: the coordinator answers when the object exists or can exist no more. */
+  #locate(object: ObjectId): Promise<ObjectState> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(this.#closed);
+      const waiting = this.#located.get(object);
+      if (waiting) return void waiting.push({ resolve, reject });
+      this.#located.set(object, [{ resolve, reject }]);
+      return this.#options.peer.session.send({ type: "locate-object", object });
+    });
+  }
+
+  async #fetch(state: ObjectState, signal: AbortSignal | undefined): Promise<ObjectBytes> {
+    const { object, sizeBytes = 0, locations = [] } = state;
+    this.#makeRoom(sizeBytes);
+    this.#expectedBytes += sizeBytes;
+    try {
+      const { exchange } = this.#options.peer;
+      const options = { allocate: this.#options.allocate, ...(signal ? { signal } : {}) };
+      return await exchange.fetch(object, { sizeBytes, locations }, options);
+    } finally {
+      this.#expectedBytes -= sizeBytes;
+    }
+  }
+
+  /** Drop copies that others have too, until so many bytes fit. */
+  #makeRoom(sizeBytes: number): void {
+    const { store, peer } = this.#options;
+    while (store.usedBytes + this.#expectedBytes + sizeBytes > store.bytesMax) {
+      const object = this.#copies.first;
+      if (object === undefined) return;
+      this.#copies.delete(object);
+      if (store.delete(object)) peer.session.send({ type: "copy-lost", object });
+    }
+  }
+}

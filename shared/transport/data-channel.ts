@@ -33,7 +33,7 @@ export interface DataChannelOptions {
 const LAST = 0;
 const MORE = 1;
 
-/** How long a channel may take to close in good order. */
+/** How long the other end may take to close in good order. */
 const CLOSE_MS_MAX = 1_000;
 
 /**
@@ -131,7 +131,8 @@ class ChannelWire {
       this.transport.acknowledged(data.slice(1));
     } else if (typeof data === "string" && data.startsWith("x")) {
       this.transport.ended(textToReason(data.slice(1)));
-      this.#closeChannel();
+      this.#channel.close();
+      this.#releaseLater();
     } else this.transport.violated("sent neither a piece nor an acknowledgement");
   }
 
@@ -146,27 +147,24 @@ class ChannelWire {
     else if (message) this.transport.received(message);
   }
 
+  /**
+   * Tell the other end, which then closes the channel: so everything sent before gets there. Closing
+   * it here at once would drop what is still queued, in node-datachannel at least.
+   */
   #close(reason: CloseReason): void {
-    this.#outgoing.length = 0;
-    if (this.#channel.readyState === "open") {
-      try {
-        this.#channel.send(`x${reasonToText(reason)}`);
-      } catch {
-        // It is closing anyway; the other end learns that much from the channel.
-      }
-    }
-    this.#closeChannel();
+    this.#say(`x${reasonToText(reason)}`);
+    if (this.#channel.readyState === "open") this.#releaseLater();
+    else this.#release();
   }
 
-  /** In good order if the other end answers, so that what was sent gets there. */
-  #closeChannel(): void {
+  #releaseLater(): void {
     (this.#options.clock ?? systemClock).after(CLOSE_MS_MAX, () => this.#release());
-    this.#channel.close();
   }
 
   #release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#channel.close();
     this.#options.onClose();
   }
 }

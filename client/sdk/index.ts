@@ -1,6 +1,6 @@
 /** The SDK in Node: what `import ... from "manta"` gives. browser.ts is the same for pages. */
 export { connect } from "./connect-in-node.ts";
-export { start, type StartOptions } from "./start.ts";
+export { start, startMesh, type StartedMesh, type StartOptions } from "./start.ts";
 export { Mesh, type WaitOptions } from "./mesh.ts";
 export type { ConnectOptions } from "./connect.ts";
 export type { ActorClass, ActorHandle } from "./actor.ts";

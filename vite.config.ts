@@ -1,11 +1,18 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig, type UserConfig } from "vite";
+import { defineConfig, type Plugin, type UserConfig } from "vite";
 
 const inProject = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PAGES = ["contribute", "dashboard", "console"];
-/** What the SDK loads in Node only, behind a look at where it runs. */
-const NODE_ONLY = [/^node:/, /\/(shared|sdk)\/node\//];
+
+/** Vite would put an empty module in its place, which fails in the page of a user. */
+const refuseNode: Plugin = {
+  name: "refuse-node",
+  enforce: "pre",
+  resolveId(source, importer) {
+    if (source.startsWith("node:")) this.error(`${importer} runs in pages and imports ${source}`);
+  },
+};
 
 /**
  * `--mode pages` (also the development server): the coordinator's pages, to dist/pages.
@@ -19,12 +26,13 @@ function pages(): UserConfig {
     root: inProject("client/pages"),
     base: "./",
     logLevel: "warn",
+    plugins: [refuseNode],
     build: {
       outDir: inProject("dist/pages"),
       emptyOutDir: true,
       target: "es2022",
       chunkSizeWarningLimit: 2_000,
-      rolldownOptions: { input: inputs.filter((path) => existsSync(path)), external: NODE_ONLY },
+      rolldownOptions: { input: inputs.filter((path) => existsSync(path)) },
     },
   };
 }
@@ -32,14 +40,19 @@ function pages(): UserConfig {
 function sdk(): UserConfig {
   return {
     logLevel: "warn",
+    plugins: [refuseNode],
     build: {
       outDir: inProject("dist/browser"),
       emptyOutDir: true,
       target: "es2022",
       sourcemap: true,
       chunkSizeWarningLimit: 2_000,
-      lib: { entry: inProject("client/sdk/index.ts"), formats: ["es"], fileName: () => "manta.js" },
-      rolldownOptions: { external: NODE_ONLY, output: { codeSplitting: false } },
+      lib: {
+        entry: inProject("client/sdk/browser.ts"),
+        formats: ["es"],
+        fileName: () => "manta.js",
+      },
+      rolldownOptions: { output: { codeSplitting: false } },
     },
   };
 }

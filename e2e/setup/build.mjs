@@ -37,13 +37,15 @@ async function bundle(log) {
   log("bundling for browsers: pages, SDK, cage");
   const { build: viteBuild } = await import("vite");
   const configFile = inProject("vite.config.ts");
-  const bundles = { pages: "client/pages", sdk: "client/sdk/index.ts" };
+  const bundles = { pages: "client/pages", sdk: "client/sdk/browser.ts" };
   for (const [mode, input] of Object.entries(bundles)) {
     if (existsSync(inProject(input))) await viteBuild({ configFile, mode });
   }
-  const cage = inProject("dist", "client", "browser-worker", "cage", "build.js");
+  const cage = inProject("client", "browser-worker", "cage", "build.ts");
   if (existsSync(cage)) {
-    const { buildCage } = await import(pathToFileURL(cage).href);
+    // From the source, because it bundles the sources beside it.
+    const { tsImport } = await import("tsx/esm/api");
+    const { buildCage } = await tsImport(pathToFileURL(cage).href, import.meta.url);
     await buildCage(inProject("dist", "cage"));
   }
   mkdirSync(inProject("dist"), { recursive: true });

@@ -105,7 +105,11 @@ export class WorkerAgent {
     this.#clock = clock;
     this.#peer = peer;
     this.#store = store;
-    this.#supply = new ObjectSupply({ peer, store, allocate: options.allocate });
+    this.#supply = new ObjectSupply({
+      peer,
+      store,
+      allocate: (sizeBytes) => options.allocate(sizeBytes),
+    });
     this.#orders = new OrderBook((object) => this.#supply.here(object));
     this.#held = new HeldRefs((type, objects) => peer.session.send({ type, objects }));
     const settings = {
@@ -379,11 +383,10 @@ export class WorkerAgent {
   }
 
   #changed(): void {
-    const { onChange } = this.#options;
-    if (!onChange || this.#cancelChange || this.#isOver) return;
+    if (!this.#options.onChange || this.#cancelChange || this.#isOver) return;
     this.#cancelChange = this.#clock.after(CHANGES_MS, () => {
       this.#cancelChange = undefined;
-      onChange();
+      this.#options.onChange?.();
     });
   }
 }

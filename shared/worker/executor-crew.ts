@@ -35,23 +35,25 @@ export class ExecutorCrew {
   }
 
   spawn(id: ExecutorId): void {
-    const { spawner, held, dispatch, fetch, onBackendChosen } = this.#options;
+    const options = this.#options;
+    const { spawner, held } = options;
     const ended = (reason: string) => {
       this.#members.delete(id);
       held.releaseAll(id);
-      dispatch({ type: "executor-ended", executor: id, reason });
+      options.dispatch({ type: "executor-ended", executor: id, reason });
     };
     try {
       const handle = spawner.spawn({
-        onReady: () => dispatch({ type: "executor-ready", executor: id }),
+        onReady: () => options.dispatch({ type: "executor-ready", executor: id }),
         onOutcomes(outcomes) {
-          for (const outcome of outcomes)
-            dispatch({ type: "order-finished", executor: id, outcome });
+          for (const outcome of outcomes) {
+            options.dispatch({ type: "order-finished", executor: id, outcome });
+          }
         },
         onHold: (objects) => held.hold(id, objects),
         onRelease: (objects) => held.release(id, objects),
-        fetch: (object) => this.#whileBlocked(id, fetch(object)),
-        onBackendChosen,
+        fetch: (object) => this.#whileBlocked(id, options.fetch(object)),
+        onBackendChosen: (report) => options.onBackendChosen(report),
         onEnded: ended,
       });
       this.#members.set(id, { handle, defined: new Set(), orders: [], fetches: 0 });
@@ -94,16 +96,16 @@ export class ExecutorCrew {
   }
 
   async #whileBlocked(id: ExecutorId, fetched: Promise<ObjectBytes>): Promise<ObjectBytes> {
-    const { dispatch } = this.#options;
+    const options = this.#options;
     const member = this.#members.get(id);
     if (!member) return await fetched;
     member.fetches += 1;
-    if (member.fetches === 1) dispatch({ type: "executor-blocked", executor: id });
+    if (member.fetches === 1) options.dispatch({ type: "executor-blocked", executor: id });
     try {
       return await fetched;
     } finally {
       member.fetches -= 1;
-      if (member.fetches === 0) dispatch({ type: "executor-resumed", executor: id });
+      if (member.fetches === 0) options.dispatch({ type: "executor-resumed", executor: id });
     }
   }
 }

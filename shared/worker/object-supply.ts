@@ -124,9 +124,15 @@ export class ObjectSupply {
     this.#makeRoom(sizeBytes);
     this.#expectedBytes += sizeBytes;
     try {
-      const { exchange } = this.#options.peer;
-      const options = { allocate: this.#options.allocate, ...(signal ? { signal } : {}) };
-      return await exchange.fetch(object, { sizeBytes, locations }, options);
+      const { peer } = this.#options;
+      return await peer.exchange.fetch(
+        object,
+        { sizeBytes, locations },
+        {
+          allocate: (size) => this.#options.allocate(size),
+          ...(signal ? { signal } : {}),
+        },
+      );
     } finally {
       this.#expectedBytes -= sizeBytes;
     }

@@ -215,8 +215,9 @@ export class Links {
     });
     const { links } = this.#peerOf(peer);
     links.push(link);
-    if (links.length > LINKS_PER_PEER_MAX) {
-      links[0]?.close({ code: "done", detail: "the peer opened newer links" });
+    const open = links.filter((other) => other.isOpen);
+    if (open.length > LINKS_PER_PEER_MAX) {
+      open[0]?.close({ code: "done", detail: "there are newer links to this peer" });
     }
     void link.closed.then((why) => this.#down(link, why));
     if (this.#isClosed) link.close({ code: "done" });

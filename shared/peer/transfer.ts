@@ -67,10 +67,11 @@ export class Transfer {
     }
   }
 
-  /** The next peer to ask, if any is left: one that `isLinked`, else the first. */
+  /** The next peer to ask, if any is left: a fresh one that `isLinked`, else the first. */
   nextSource(isLinked: (peer: PeerId) => boolean): PeerId | undefined {
     const [first] = this.#sources;
-    const peer = this.#sources.find(isLinked) ?? first;
+    const fresh = this.#sources.find((other) => this.#pulls.get(other) === 0 && isLinked(other));
+    const peer = fresh ?? first;
     this.#sources = this.#sources.filter((other) => other !== peer);
     return peer;
   }

@@ -36,7 +36,7 @@ const FORBIDDEN: readonly (readonly [string, string, string])[] = [
   ["client/sdk/node.ts", IMPORT, from("node:fs")],
   ["client/sdk/shared-node.ts", IMPORT, from("../../shared/node/files.ts")],
   ["client/pages/contribute/node.ts", IMPORT, from("node:fs")],
-  ["client/sdk/start.ts", IMPORT, from("../../coordinator/main.ts")],
+  ["client/launch/launch.ts", IMPORT, from("../../coordinator/main.ts")],
   ["client/cli/coordinator.ts", IMPORT, from("../../coordinator/main.ts")],
   ["client/cli/node-worker.ts", IMPORT, from("../../node-worker/main.ts")],
   ["client/ml/train/sdk-inside.ts", IMPORT, from("../../sdk/session.ts")],

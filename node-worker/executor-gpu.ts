@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+
 /**
  * WebGPU for user code in a worker thread: `navigator.gpu` and the `GPU*` globals, as in a page.
  * Dawn is loaded when the first adapter is asked for, so that a thread without WebGPU pays nothing.
@@ -59,8 +61,15 @@ export function exposeWebGpu(): void {
   }
 }
 
-/** Whether a WebGPU adapter answers on this machine. */
+/**
+ * Whether a WebGPU adapter answers on this machine. Where Linux shows no sign of one Dawn is not
+ * asked: it would complain on the terminal about missing Vulkan.
+ */
 export async function hasWebGpuAdapter(): Promise<boolean> {
+  const signs = ["/dev/dri", "/dev/nvidia0", "/dev/dxg"];
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  const mayHave = VK_DRIVER_FILES || VK_ICD_FILENAMES || signs.some((path) => existsSync(path));
+  if (process.platform === "linux" && !mayHave) return false;
   try {
     return (await lazyGpu.requestAdapter()) !== null;
   } catch {

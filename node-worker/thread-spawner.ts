@@ -2,13 +2,12 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import nodeEndpoint from "comlink/dist/umd/node-adapter.js";
 import { MeshError } from "../shared/errors.ts";
 import type {
-  BackendReport,
   ExecutorHandle,
   ExecutorListener,
   ExecutorSettings,
   ExecutorSpawner,
 } from "../shared/worker/executor-api.ts";
-import { ExecutorHost } from "../shared/worker/executor-host.ts";
+import { ExecutorFleet } from "../shared/worker/executor-fleet.ts";
 
 export interface ThreadSpawnerOptions {
   readonly settings: ExecutorSettings;
@@ -18,10 +17,15 @@ export interface ThreadSpawnerOptions {
   readonly heapMbMax?: number;
 }
 
-/** Tests run from the sources, where a thread needs the loader that its parent has. */
+/** The program of a thread, beside this file, with this file's extension. */
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf("."));
 const THREAD_URL = new URL(`./executor-thread${EXTENSION}`, import.meta.url);
-const EXEC_ARGV = EXTENSION === ".ts" ? ["--import", "tsx"] : [];
+
+/** Tests run from the sources: such a thread first loads what lets Node read TypeScript. */
+const IS_SOURCE = EXTENSION === ".ts";
+const FROM_SOURCES =
+  'import("tsx/esm/api").then(({ register }) => { ' +
+  `register(); return import(${JSON.stringify(THREAD_URL.href)}); })`;
 
 /** A started thread, and the port to it: what it says waits there until somebody listens. */
 interface Thread {
@@ -32,14 +36,13 @@ interface Thread {
 /** Executors as worker threads of this process. */
 export class ThreadSpawner implements ExecutorSpawner {
   readonly #options: ThreadSpawnerOptions;
-  readonly #executors = new Set<ExecutorHost>();
-  #settings: ExecutorSettings;
+  readonly #fleet: ExecutorFleet;
   #spares: Thread[] = [];
   #isClosed = false;
 
   constructor(options: ThreadSpawnerOptions) {
     this.#options = options;
-    this.#settings = options.settings;
+    this.#fleet = new ExecutorFleet(options.settings);
     this.#refill();
   }
 
@@ -49,16 +52,14 @@ export class ThreadSpawner implements ExecutorSpawner {
     // A spare that dies while nobody uses it must not end the process; from here on it counts.
     worker.removeAllListeners("error");
     worker.ref();
-    const host = new ExecutorHost({
+    const host = this.#fleet.add({
       port: nodeEndpoint(port as never),
-      settings: this.#settings,
-      listener: this.#listening(listener, () => this.#executors.delete(host)),
+      listener,
       terminate() {
         port.close();
         void worker.terminate();
       },
     });
-    this.#executors.add(host);
     worker.on("error", (error) => host.end(`it crashed: ${crashOf(error)}`));
     worker.on("exit", (code) => host.end(`its thread exited with code ${code}`));
     setImmediate(() => this.#refill());
@@ -68,33 +69,9 @@ export class ThreadSpawner implements ExecutorSpawner {
   /** Stop every executor and the spare threads. */
   close(): void {
     this.#isClosed = true;
-    for (const host of this.#executors) host.end("its worker was closed");
+    this.#fleet.endAll("its worker was closed");
     for (const { worker } of this.#spares) void worker.terminate();
     this.#spares = [];
-  }
-
-  #listening(listener: ExecutorListener, onGone: () => void): ExecutorListener {
-    return {
-      onReady: () => listener.onReady(),
-      onOutcomes: (outcomes) => listener.onOutcomes(outcomes),
-      onHold: (objects) => listener.onHold(objects),
-      onRelease: (objects) => listener.onRelease(objects),
-      fetch: (object) => listener.fetch(object),
-      onBackendChosen: (report) => {
-        this.#learn(report);
-        listener.onBackendChosen?.(report);
-      },
-      onEnded: (reason) => {
-        onGone();
-        listener.onEnded(reason);
-      },
-    };
-  }
-
-  /** One measurement serves every executor of this worker that loads tfjs later. */
-  #learn(report: BackendReport): void {
-    this.#settings = { ...this.#settings, backend: report.chosen };
-    for (const host of this.#executors) host.configure(this.#settings);
   }
 
   #refill(): void {
@@ -112,8 +89,8 @@ export class ThreadSpawner implements ExecutorSpawner {
   #start(): Thread {
     const { heapMbMax = 4_096 } = this.#options;
     const { port1: port, port2: threadPort } = new MessageChannel();
-    const worker = new Worker(THREAD_URL, {
-      execArgv: EXEC_ARGV,
+    const worker = new Worker(IS_SOURCE ? FROM_SOURCES : THREAD_URL, {
+      eval: IS_SOURCE,
       name: "manta-executor",
       workerData: threadPort,
       transferList: [threadPort],

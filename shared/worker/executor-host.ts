@@ -4,12 +4,11 @@ import type { Define } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { ExecutorHandle, ExecutorListener, ExecutorSettings, Order } from "./executor-api.ts";
 import type { ExecutorCalls, ExecutorEndpoint } from "./executor-serve.ts";
+import { type ExecutorMessage, executorMessages } from "./executor-messages.ts";
 import { ExecutorStoreMirror } from "./executor-store-mirror.ts";
 import {
   type AgentMessage,
   cloneable,
-  type ExecutorMessage,
-  executorMessages,
   packOrders,
   transferables,
   unpackOutcomes,

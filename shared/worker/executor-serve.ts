@@ -7,14 +7,9 @@ import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import type { ExecutorSettings, ObjectBytes } from "./executor-api.ts";
+import type { ExecutorMessage } from "./executor-messages.ts";
 import { ExecutorRuntime } from "./executor-runtime.ts";
-import {
-  type AgentMessage,
-  type ExecutorMessage,
-  OutcomeWriter,
-  transferables,
-  unpackOrders,
-} from "./executor-wire.ts";
+import { type AgentMessage, OutcomeWriter, transferables, unpackOrders } from "./executor-wire.ts";
 
 /** What an agent calls with Comlink. Batches of orders are plain messages on the same port. */
 export interface ExecutorCalls {

@@ -1,9 +1,7 @@
-import Type, { type Static } from "typebox";
 import { MeshError } from "../errors.ts";
 import type { EncodedValue } from "../objects/codec.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
-import { id, ids, messageCheck, milliseconds, text, wireError } from "../protocol/schema.ts";
 import type { WireError } from "../protocol/schema.ts";
 import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
 
@@ -49,47 +47,14 @@ export interface DropMessage {
 }
 export type AgentMessage = RunMessage | StoreMessage | DropMessage;
 
-const anyBytes = Type.Refine(
-  Type.Unsafe<ObjectBytes>({}),
-  (value) => value instanceof Uint8Array,
-  () => "must be bytes",
-);
-
-const candidate = Type.Object({
-  name: Type.Enum(["webgpu", "wasm", "cpu"]),
-  ms: Type.Optional(milliseconds),
-  rejected: Type.Optional(text(1_024)),
-});
-
-/** Executors run other people's code, so what they say is checked like what peers say. */
-const fromExecutor = {
-  ready: Type.Object({ type: Type.Literal("ready") }),
-  outcomes: Type.Object({
-    type: Type.Literal("outcomes"),
-    /** Per outcome: key, ranForMs, place of the value or of the error, number of refs, the refs. */
-    fields: Type.Array(Type.Union([text(256), Type.Number()])),
-    bytes: anyBytes,
-    table: Type.Array(Type.Union([anyBytes, wireError])),
-  }),
-  hold: Type.Object({ type: Type.Literal("hold"), objects: ids<ObjectId>() }),
-  release: Type.Object({ type: Type.Literal("release"), objects: ids<ObjectId>() }),
-  /** Answered by a Comlink call of `settleFetch` with the same number. */
-  fetch: Type.Object({
-    type: Type.Literal("fetch"),
-    request: Type.Integer({ minimum: 0 }),
-    object: id<ObjectId>(),
-  }),
-  backend: Type.Object({
-    type: Type.Literal("backend"),
-    chosen: Type.Enum(["webgpu", "wasm", "cpu"]),
-    measured: Type.Array(candidate, { maxItems: 8 }),
-  }),
-};
-export const executorMessages = messageCheck(fromExecutor);
-export type ExecutorMessage = {
-  [Name in keyof typeof fromExecutor]: Static<(typeof fromExecutor)[Name]>;
-}[keyof typeof fromExecutor];
-type OutcomesMessage = Static<(typeof fromExecutor)["outcomes"]>;
+/** Everything that an executor has to report of one turn. executor-messages.ts has the schema. */
+export interface OutcomesMessage {
+  type: "outcomes";
+  /** Per outcome: key, ranForMs, place of the value or of the error, number of refs, the refs. */
+  fields: (string | number)[];
+  bytes: ObjectBytes;
+  table: (ObjectBytes | WireError)[];
+}
 
 /** How the bytes of a dependency reach the executor. */
 export interface DependencyCarrier {

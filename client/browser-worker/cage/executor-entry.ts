@@ -1,0 +1,64 @@
+import { systemClock } from "../../../shared/clock.ts";
+import type { TensorBackendName, Tensorflow } from "../../../shared/gpu/choose-backend.ts";
+import { readyTensorflow } from "../../../shared/gpu/tensorflow.ts";
+import type { BackendReport, ExecutorSettings } from "../../../shared/worker/executor-api.ts";
+import { serveExecutor } from "../../../shared/worker/executor-serve.ts";
+import type { CageAssets, ExecutorStart } from "./cage-messages.ts";
+
+/** What tfjs-entry.ts exports. */
+type TfjsBundle = Tensorflow & { setWasmPaths(paths: Record<string, string>): void };
+
+/** The program of an executor in the cage: runs in a worker with no origin and no network. */
+export function startExecutor({ port, assets }: ExecutorStart): void {
+  refuseToClose();
+  const turns = new MessageChannel();
+  const callbacks: (() => void)[] = [];
+  turns.port1.onmessage = () => callbacks.shift()?.();
+  serveExecutor(port, {
+    allocate: (byteLength) => new Uint8Array(byteLength),
+    later(callback) {
+      callbacks.push(callback);
+      turns.port2.postMessage(undefined);
+    },
+    loadTensorflow: (settings, onMeasured) => loadTensorflow(assets, settings, onMeasured),
+  });
+}
+
+async function loadTensorflow(
+  assets: CageAssets,
+  { backend }: ExecutorSettings,
+  onMeasured: (report: BackendReport) => void,
+): Promise<Tensorflow> {
+  const candidates: TensorBackendName[] = ["wasm", "cpu"];
+  if (await hasWebGpuAdapter()) candidates.unshift("webgpu");
+  const url = URL.createObjectURL(assets.tfjs);
+  const tf = (await import(/* @vite-ignore */ url)) as TfjsBundle;
+  URL.revokeObjectURL(url);
+  // The backend fetches its binary, and blobs are all that can be fetched here.
+  const wasmUrl = (name: string) => URL.createObjectURL(assets.wasm[name]!);
+  const simd = wasmUrl("tfjs-backend-wasm-simd.wasm");
+  tf.setWasmPaths({
+    "tfjs-backend-wasm.wasm": wasmUrl("tfjs-backend-wasm.wasm"),
+    "tfjs-backend-wasm-simd.wasm": simd,
+    "tfjs-backend-wasm-threaded-simd.wasm": simd,
+  });
+  return readyTensorflow({ tf, candidates, backend, clock: systemClock, onMeasured });
+}
+
+async function hasWebGpuAdapter(): Promise<boolean> {
+  try {
+    return (await navigator.gpu?.requestAdapter()) != null;
+  } catch {
+    return false;
+  }
+}
+
+/** A worker that closes itself tells nobody: its tasks would seem to run for ever. */
+function refuseToClose(): void {
+  const close = () => {
+    throw new Error("an executor is ended by its worker, not by the code that it runs");
+  };
+  for (let owner: object | null = globalThis; owner; owner = Object.getPrototypeOf(owner)) {
+    if (Object.hasOwn(owner, "close")) Object.defineProperty(owner, "close", { value: close });
+  }
+}

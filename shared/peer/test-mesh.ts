@@ -58,6 +58,8 @@ export interface TestPeerOptions {
 export class TestMesh {
   readonly clock = new ManualClock();
   readonly nowEpochMs = 1_000_000;
+  /** Batches and frames that peers gave to transports. */
+  messagesSent = 0;
   readonly #peers = new Map<PeerId, TestPeer>();
   #connections: { readonly ends: readonly [Transport, Transport]; readonly key: string }[] = [];
 
@@ -103,6 +105,13 @@ export class TestMesh {
   /** @returns the dialler's end of a new transport; the other end accepts it. */
   connect(from: PeerId, to: PeerId): Transport {
     const ends = memoryTransportPair();
+    for (const end of ends) {
+      const send = end.send.bind(end);
+      end.send = (message) => {
+        this.messagesSent++;
+        return send(message);
+      };
+    }
     this.#connections.push({ ends, key: keyOf(from, to) });
     this.#peers.get(to)?.links.accept(ends[1]);
     return ends[0];

@@ -1,0 +1,346 @@
+import { expect, test } from "vitest";
+import { MeshError } from "../errors.ts";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import { Prng } from "../prng.ts";
+import type { Call } from "../protocol/link-messages.ts";
+import { ActorCaller, type CallRequest } from "./actor-caller.ts";
+import { ActorHost, type CallOutcome } from "./actor-host.ts";
+import { quiet, TestMesh, type TestPeer } from "./test-mesh.ts";
+
+const actor = "x.a" as ActorId;
+
+const request = (n: number, method = "add"): CallRequest => ({
+  actor,
+  method,
+  args: Uint8Array.of(n),
+  result: `d.${n}` as ObjectId,
+});
+
+/** A worker whose actors keep a list of what they were called with, and answer with its length. */
+class Worker {
+  readonly peer: TestPeer;
+  readonly host: ActorHost;
+  readonly ran: string[] = [];
+  /** While set, calls wait here instead of being answered. */
+  held: (() => void)[] | undefined;
+
+  constructor(peer: TestPeer) {
+    this.peer = peer;
+    this.host = new ActorHost({
+      links: peer.links,
+      execute: (call, from) => this.#run(call, from),
+    });
+  }
+
+  #run(call: Call, from: PeerId): Promise<CallOutcome> {
+    this.ran.push(`${from} ${call.method} ${call.args[0]}`);
+    const outcome: CallOutcome =
+      call.method === "fail"
+        ? { sizeBytes: 0, error: { code: "TASK_FAILED", message: "it threw" } }
+        : { sizeBytes: 1, inline: Uint8Array.of(this.ran.length) };
+    const { held } = this;
+    if (!held) return Promise.resolve(outcome);
+    return new Promise((resolve) => held.push(() => resolve(outcome)));
+  }
+}
+
+function scene() {
+  const mesh = new TestMesh();
+  const worker = new Worker(mesh.add("w"));
+  const driver = mesh.add("d");
+  const home = { at: worker.peer.id, locates: 0 };
+  const locate = (): Promise<PeerId> => {
+    home.locates++;
+    return Promise.resolve(home.at);
+  };
+  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate });
+  worker.host.add(actor);
+  return { mesh, worker, driver, caller, home };
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+test("calls run in the order they were made, also those made before the actor was found", async () => {
+  const { worker, caller, home } = scene();
+  const early = range(5).map((n) => caller.call(request(n)));
+  await early[0];
+  const late = range(5).map((n) => caller.call(request(n + 5)));
+  const answers = await Promise.all([...early, ...late]);
+  expect(worker.ran).toEqual(range(10).map((n) => `d add ${n}`));
+  expect(answers.map(({ inline }) => inline?.[0])).toEqual(range(10).map((n) => n + 1));
+  expect(answers[3]).toMatchObject({ worker: "w", sizeBytes: 1, sequence: 3 });
+  expect(home.locates).toBe(1);
+  expect(caller.pending).toBe(0);
+});
+
+test("a method's error is an answer, and so is a bug of whoever executes", async () => {
+  const { worker, caller } = scene();
+  expect((await caller.call(request(1, "fail"))).error).toEqual({
+    code: "TASK_FAILED",
+    message: "it threw",
+  });
+  worker.held = {
+    push: () => {
+      throw new Error("oops");
+    },
+  } as never;
+  expect((await caller.call(request(1))).error).toMatchObject({
+    code: "INTERNAL",
+    message: "oops",
+  });
+});
+
+test("two callers, one of them the actor's own peer, each keep their order", async () => {
+  const { mesh, worker, caller, home } = scene();
+  const own = new ActorCaller({
+    links: worker.peer.links,
+    clock: mesh.clock,
+    locate: () => Promise.resolve(home.at),
+  });
+  await Promise.all(range(6).flatMap((n) => [caller.call(request(n)), own.call(request(n))]));
+  const ranFor = (peer: string) => worker.ran.filter((line) => line.startsWith(`${peer} `));
+  expect(ranFor("d")).toEqual(range(6).map((n) => `d add ${n}`));
+  expect(ranFor("w")).toEqual(range(6).map((n) => `w add ${n}`));
+});
+
+test("calls of one turn leave in one batch, and so do their answers", async () => {
+  const { mesh, caller } = scene();
+  await caller.call(request(0));
+  const before = mesh.messagesSent;
+  await Promise.all(range(100).map((n) => caller.call(request(n))));
+  expect(mesh.messagesSent - before).toBe(2);
+});
+
+test("over a link that breaks again and again each call runs once, in order, and is answered", async () => {
+  const { mesh, worker, driver, caller } = scene();
+  const prng = new Prng(7);
+  const answers: Promise<unknown>[] = [];
+  let cuts = 0;
+  for (let round = 0; round < 300; round++) {
+    for (let n = prng.below(4); n > 0; n--) {
+      answers.push(caller.call(request(answers.length % 256)));
+    }
+    for (let turn = prng.below(8); turn > 0; turn--) await Promise.resolve();
+    if (prng.chance(1, 4)) await new Promise((resolve) => setImmediate(resolve));
+    if (prng.chance(1, 5) && driver.links.openTo("w" as PeerId)) {
+      mesh.cut("d" as PeerId, "w" as PeerId);
+      mesh.clock.advance(61_000);
+      cuts++;
+    }
+  }
+  const done = await Promise.all(answers);
+  expect(worker.ran).toEqual(done.map((_, n) => `d add ${n % 256}`));
+  expect(done).toMatchObject(done.map((_, n) => ({ inline: Uint8Array.of(n + 1) })));
+  expect(cuts).toBeGreaterThan(10);
+  expect(done.length).toBeGreaterThan(300);
+});
+
+test("an answer that is lost with its link comes again over the next one; the call does not run again", async () => {
+  const { mesh, worker, caller } = scene();
+  worker.held = [];
+  const answer = caller.call(request(1));
+  await quiet();
+  mesh.cut("d" as PeerId, "w" as PeerId);
+  worker.held[0]!();
+  expect((await answer).inline).toEqual(Uint8Array.of(1));
+  expect(worker.ran).toHaveLength(1);
+});
+
+test.each(["before", "after"])(
+  "an answer computed just %s its link broke goes by another link that is open",
+  async (when) => {
+    const { worker, driver } = scene();
+    // No caller that would ask again.
+    const heard: string[] = [];
+    driver.links.onMessage("call-done", (link, { sequence }) => {
+      heard.push(`${sequence} by ${link === mine ? "the first" : "the other"}`);
+    });
+    const [mine] = await Promise.all([
+      driver.links.to(worker.peer.id),
+      worker.peer.links.to(driver.id),
+    ]);
+    worker.held = [];
+    mine.send({ type: "call", ...request(1), lane: 0, sequence: 0, acknowledged: 0 });
+    await quiet();
+    if (when === "before") worker.held[0]!();
+    mine.close({ code: "failed" });
+    await quiet();
+    if (when === "after") worker.held[0]!();
+    await quiet();
+    expect(heard).toEqual(["0 by the other"]);
+  },
+);
+
+test("a worker that stays out of reach: after some tries each call tells whether it may have run", async () => {
+  const { mesh, worker, driver, caller } = scene();
+  await caller.call(request(0));
+  worker.held = [];
+  const sent = caller.call(request(1));
+  await quiet();
+  worker.peer.links.closeAll();
+  mesh.cut("d" as PeerId, "w" as PeerId);
+  await quiet();
+  const unsent = caller.call(request(2));
+  const outcomes = Promise.allSettled([sent, unsent]);
+  for (let n = 0; n < 10; n++) {
+    mesh.clock.advance(10_000);
+    await quiet();
+  }
+  expect(await outcomes).toMatchObject([
+    {
+      reason: {
+        code: "PEER_UNREACHABLE",
+        message: expect.stringMatching(
+          /^no answer to add\(\) of actor x\.a 8 times:.*may have run$/,
+        ),
+      },
+    },
+    { reason: { code: "PEER_UNREACHABLE", message: expect.stringMatching(/it has not run$/) } },
+  ]);
+  expect(driver.links.openTo("w" as PeerId)).toBeUndefined();
+  expect(caller.pending).toBe(0);
+});
+
+test("when the actor ends, calls under way say whether they may have run", async () => {
+  const { mesh, worker, driver } = scene();
+  worker.held = [];
+  let found!: (peer: PeerId) => void;
+  const locate = () => new Promise<PeerId>((resolve) => (found = resolve));
+  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate });
+  const sent = caller.call(request(1));
+  found(worker.peer.id);
+  await quiet();
+  const other = { ...request(2), actor: "x.b" as ActorId };
+  const unsent = caller.call(other);
+  const why = new MeshError("ACTOR_DIED", "its worker left");
+  caller.actorEnded(actor, why);
+  caller.actorEnded(other.actor, why);
+  const ended = { code: "ACTOR_DIED", cause: why };
+  await expect(sent).rejects.toMatchObject({
+    ...ended,
+    message:
+      "no answer to add() of actor x.a: its worker left; the call was sent, so it may have run",
+  });
+  await expect(unsent).rejects.toMatchObject({
+    ...ended,
+    message: expect.stringContaining("its worker left; the call was never sent, so it has not run"),
+  });
+});
+
+test("an actor that cannot be located fails its calls with that error, and can be asked for again", async () => {
+  const { mesh, driver, worker } = scene();
+  let dead = true;
+  const caller = new ActorCaller({
+    links: driver.links,
+    clock: mesh.clock,
+    locate: () =>
+      dead
+        ? Promise.reject(new MeshError("ACTOR_DIED", "it ended an hour ago"))
+        : Promise.resolve(worker.peer.id),
+  });
+  await expect(caller.call(request(1))).rejects.toMatchObject({ code: "ACTOR_DIED" });
+  dead = false;
+  expect((await caller.call(request(2))).error).toBeUndefined();
+});
+
+test("an actor that was started again elsewhere gets what was not sent, and nothing twice", async () => {
+  const { mesh, worker, driver } = scene();
+  const second = new Worker(mesh.add("v"));
+  second.host.add(actor);
+  const found: ((peer: PeerId) => void)[] = [];
+  const locate = () => new Promise<PeerId>((resolve) => found.push(resolve));
+  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate });
+  const first = caller.call(request(0));
+  found[0]!(worker.peer.id);
+  await first;
+  worker.held = [];
+  const sent = caller.call(request(1));
+  const outcome = sent.catch((error: unknown) => error);
+  await quiet();
+  mesh.cut("d" as PeerId, "w" as PeerId);
+  await quiet();
+  const unsent = caller.call(request(2));
+  found[1]!(second.peer.id);
+  expect((await unsent).worker).toBe("v");
+  expect(await outcome).toMatchObject({
+    code: "ACTOR_DIED",
+    message: expect.stringContaining("it moved from w to v; the call was sent"),
+  });
+  expect(second.ran).toEqual(["d add 2"]);
+});
+
+test("an actor that is not here, or has ended here, is answered with ACTOR_DIED", async () => {
+  const { worker, caller } = scene();
+  const stranger = await caller.call({ ...request(1), actor: "x.z" as ActorId });
+  expect(stranger.error).toMatchObject({
+    code: "ACTOR_DIED",
+    message: "actor x.z does not live on w; the call has not run",
+  });
+  worker.held = [];
+  const running = caller.call(request(2));
+  await quiet();
+  worker.host.remove(actor, new MeshError("ACTOR_DIED", "x.a was stopped"));
+  expect((await running).error?.message).toBe("x.a was stopped; the call may have run");
+  worker.held[0]!();
+  expect((await caller.call(request(3))).error).toMatchObject({ message: "x.a was stopped" });
+  expect(worker.ran).toHaveLength(1);
+});
+
+test("an actor that is started again on the same peer goes on to take calls", async () => {
+  const { worker, caller } = scene();
+  await caller.call(request(1));
+  worker.host.remove(actor, new MeshError("ACTOR_DIED", "stopped"));
+  worker.host.add(actor);
+  expect((await caller.call(request(2))).error).toBeUndefined();
+});
+
+test("a forgotten actor costs nothing, once its calls are answered, and can be called again", async () => {
+  const { worker, caller, home } = scene();
+  worker.held = [];
+  const answer = caller.call(request(1));
+  caller.forget(actor);
+  await quiet();
+  worker.held[0]!();
+  expect((await answer).error).toBeUndefined();
+  worker.held = undefined;
+  expect((await caller.call(request(2))).sequence).toBe(0);
+  expect(home.locates).toBe(2);
+  expect(worker.ran).toEqual(["d add 1", "d add 2"]);
+});
+
+test("calls beyond the limit are refused until some are answered", async () => {
+  const { mesh, driver, worker } = scene();
+  const locate = () => Promise.resolve(worker.peer.id);
+  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate, pendingMax: 2 });
+  const accepted = [caller.call(request(1)), caller.call(request(2))];
+  await expect(caller.call(request(3))).rejects.toMatchObject({
+    code: "QUOTA_EXCEEDED",
+    message: expect.stringContaining("2 calls with 2 bytes of arguments wait"),
+  });
+  await Promise.all(accepted);
+  expect((await caller.call(request(4))).error).toBeUndefined();
+});
+
+test("a caller that skips a number is blamed, and nothing runs", async () => {
+  const { worker, driver } = scene();
+  const link = await driver.links.to(worker.peer.id);
+  for (const sequence of [0, 2]) {
+    link.send({ type: "call", ...request(sequence), lane: 0, sequence, acknowledged: 0 });
+  }
+  await quiet();
+  expect(link.refusal).toMatchObject({ code: "PROTOCOL_VIOLATION" });
+  expect(worker.ran).toEqual(["d add 0"]);
+});
+
+test("answers from a peer that does not host the actor count for nothing", async () => {
+  const { mesh, worker, driver, caller } = scene();
+  worker.held = [];
+  const answer = caller.call(request(1));
+  await quiet();
+  const liar = mesh.add("l");
+  const link = await liar.links.to(driver.id);
+  link.send({ type: "call-done", actor, lane: 0, sequence: 0, sizeBytes: 666 });
+  await quiet();
+  worker.held[0]!();
+  expect((await answer).sizeBytes).toBe(1);
+});

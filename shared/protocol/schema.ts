@@ -62,6 +62,7 @@ export function messageCheck<Schemas extends Record<string, TSchema>>(schemas: S
     Object.entries(schemas).map(([type, schema]) => [type, Compile(schema)]),
   );
   return {
+    schemas,
     /** Whether `message` is one of the table, exactly. */
     accepts(message: unknown): message is Static<Schemas[keyof Schemas]> {
       if (typeof message !== "object" || message === null || !("type" in message)) return false;

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { MeshError, startMesh, type StartedMesh } from "manta";
+
+/** Actors on real processes. */
+let started: StartedMesh;
+const mesh = () => started.mesh;
+
+beforeAll(async () => {
+  started = await startMesh({ workers: 2, cpus: 1 });
+});
+afterAll(() => started.mesh.close());
+
+const failure = (promise: Promise<unknown>): Promise<MeshError> =>
+  promise.then(
+    (value) => {
+      throw new Error(`it should have failed, not given ${String(value)}`);
+    },
+    (error: unknown) => error as MeshError,
+  );
+
+class Counter {
+  #count: number;
+
+  constructor(from = 0) {
+    this.#count = from;
+  }
+
+  add(k: number): number {
+    this.#count += k;
+    return this.#count;
+  }
+
+  async addLater(k: number): Promise<number> {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return this.add(k);
+  }
+
+  fail(): void {
+    throw new RangeError(`at ${this.#count}`);
+  }
+
+  large(): Float32Array {
+    return new Float32Array(50_000).fill(this.#count);
+  }
+}
+
+test("an actor keeps its state from call to call", async () => {
+  const counter = mesh().actor(Counter).create(10);
+  expect(await mesh().get(counter.add(2))).toBe(12);
+  expect(await mesh().get(counter.add(3))).toBe(15);
+});
+
+test("calls of one caller run in order, one at a time, also asynchronous ones", async () => {
+  const counter = mesh().actor(Counter).create();
+  const refs = Array.from({ length: 200 }, (_, i) =>
+    i % 10 === 0 ? counter.addLater(1) : counter.add(1),
+  );
+  expect(await mesh().get(refs)).toEqual(refs.map((_, i) => i + 1));
+});
+
+test("a method that throws fails its call, not the actor", async () => {
+  const counter = mesh().actor(Counter).create(7);
+  const error = await failure(mesh().get(counter.fail()));
+  expect(error.code).toBe("TASK_FAILED");
+  expect((error.cause as Error).name).toBe("RangeError");
+  expect(await mesh().get(counter.add(1))).toBe(8);
+});
+
+test("a method that does not exist is undefined where it is called", () => {
+  const counter = mesh().actor(Counter).create();
+  expect("subtract" in counter).toBe(false);
+});
+
+test("refs as arguments, and results as arguments of tasks, both small and large", async () => {
+  const counter = mesh().actor(Counter).create(1);
+  const two = mesh().remote(() => 2);
+  expect(await mesh().get(counter.add(two()))).toBe(3);
+
+  const sum = mesh().remote((values: Float32Array) => values.reduce((a, b) => a + b, 0));
+  expect(await mesh().get(sum(counter.large()))).toBe(150_000);
+  const plusOne = mesh().remote((x: number) => x + 1);
+  expect(await mesh().get(plusOne(counter.add(0)))).toBe(4);
+});
+
+test("many light actors live on one worker", async () => {
+  const Small = mesh().actor(Counter);
+  const counters = Array.from({ length: 200 }, (_, i) => Small.create(i));
+  expect(await mesh().get(counters.map((counter) => counter.add(1)))).toEqual(
+    counters.map((_, i) => i + 1),
+  );
+  for (const counter of counters) mesh().kill(counter);
+});
+
+test("a constructor that throws is what every call fails with", async () => {
+  const Broken = mesh().actor(
+    class Broken {
+      constructor() {
+        throw new Error("cannot be built");
+      }
+      work() {
+        return 1;
+      }
+    },
+  );
+  const error = await failure(mesh().get(Broken.create().work()));
+  expect(error.message).toContain("cannot be built");
+});
+
+test("a killed actor answers no more", async () => {
+  const counter = mesh().actor(Counter).create();
+  await mesh().get(counter.add(1));
+  mesh().kill(counter);
+  const died = async (): Promise<MeshError> => {
+    for (;;) {
+      try {
+        await mesh().get(counter.add(1));
+      } catch (error) {
+        return error as MeshError;
+      }
+    }
+  };
+  expect((await died()).code).toBe("ACTOR_DIED");
+});
+
+test("an actor whose worker is killed -9 ends, and its callers hear why", async () => {
+  const own = await startMesh({ workers: 1, cpus: 1 });
+  const counter = own.mesh.actor(Counter).create();
+  await own.mesh.get(counter.add(1));
+  const never = own.mesh.actor(
+    class Never {
+      wait() {
+        return new Promise<void>(() => {});
+      }
+    },
+  );
+  const waiting = never.create().wait();
+  process.kill(own.workerPids[0]!, "SIGKILL");
+  const error = await failure(own.mesh.get(waiting));
+  expect(error.code).toBe("ACTOR_DIED");
+  expect(error.message).toContain("node-1");
+  await own.mesh.close();
+});

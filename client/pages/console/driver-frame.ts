@@ -34,6 +34,7 @@ export class DriverFrame {
   readonly #frame: HTMLIFrameElement;
   readonly #urls: string[] = [];
   readonly #listener: DriverListener;
+  #locating = false;
   #stopped = false;
 
   constructor(source: string, listener: DriverListener) {
@@ -62,7 +63,7 @@ export class DriverFrame {
     this.#capture(realm);
     realm.driverSettled = (failure) => {
       if (!failure) this.#listener.onFinished();
-      else if (isSyntaxError(failure.error)) this.#locate(failure.error, driverUrl, realm);
+      else if (isUnlocated(failure.error)) this.#locate(driverUrl, realm);
       else this.#listener.onFailed(failure.error);
     };
     const bootstrap =
@@ -80,20 +81,18 @@ export class DriverFrame {
       };
     }
     realm.addEventListener("unhandledrejection", (event) => this.#listener.onFailed(event.reason));
-    realm.addEventListener("error", (event) => this.#listener.onFailed(event.error));
+    realm.addEventListener("error", ({ error, lineno, colno }) => {
+      this.#listener.onFailed(error, this.#locating ? `driver.js:${lineno}:${colno}` : undefined);
+      this.#locating = false;
+    });
   }
 
   /**
    * An import that fails to parse does not say where. The same module as a script element does, and
    * what cannot be parsed does not run a second time.
    */
-  #locate(error: unknown, driverUrl: string, realm: DriverRealm): void {
-    const tell = (event: Event) => {
-      event.stopImmediatePropagation();
-      const { lineno, colno } = event as ErrorEvent;
-      this.#listener.onFailed(error, lineno ? `driver.js:${lineno}:${colno}` : undefined);
-    };
-    realm.addEventListener("error", tell, { once: true, capture: true });
+  #locate(driverUrl: string, realm: DriverRealm): void {
+    this.#locating = true;
     this.#addModule(realm, driverUrl);
   }
 
@@ -111,5 +110,9 @@ export class DriverFrame {
   }
 }
 
-const isSyntaxError = (error: unknown): boolean =>
-  typeof error === "object" && error !== null && "name" in error && error.name === "SyntaxError";
+/** A syntax error of the driver itself, not one that its code threw, as `JSON.parse` does. */
+function isUnlocated(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  const { name, stack } = error as { name?: unknown; stack?: unknown };
+  return name === "SyntaxError" && !String(stack).includes("driver.js:");
+}

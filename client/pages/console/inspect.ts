@@ -29,7 +29,7 @@ export function inspect(value: unknown, depth = 0, path: readonly object[] = [])
   const tag = Object.prototype.toString.call(value).slice(8, -1);
   if (isError(value, tag)) return inspectError(value);
   if (tag === "Date") return (value as Date).toJSON() ?? "Invalid Date";
-  if (tag === "RegExp") return String(value);
+  if (tag === "RegExp") return (value as RegExp).toString();
   if (tag === "ArrayBuffer") return `ArrayBuffer(${(value as ArrayBuffer).byteLength})`;
   if (depth >= DEPTH_MAX) return Array.isArray(value) ? "[…]" : "{…}";
   if (Array.isArray(value)) return wrap("[", items(value, show), "]");

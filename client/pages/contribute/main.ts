@@ -9,6 +9,7 @@ import type {
 import { contribute } from "../../browser-worker/contribution.ts";
 import { byId, setText } from "../page/elements.ts";
 import { fillMasthead } from "../page/masthead.ts";
+import { getJson, TokenRefused } from "../page/mesh-api.ts";
 import { rememberToken, takeToken } from "../page/session.ts";
 import { TokenGate } from "../page/token-gate.ts";
 import { ContributionView } from "./contribution-view.ts";
@@ -29,6 +30,7 @@ class ContributePage {
     rememberToken("contribute", token, window);
     this.#token = token;
     this.#view.setStartable(true);
+    void this.#checkToken();
   });
   #token = takeToken("contribute", window);
   #device: Device | undefined;
@@ -56,6 +58,16 @@ class ContributePage {
     if (this.#token === undefined) return this.#gate.show("missing");
     this.#view.setStartable(true);
     if (this.#wishes.autoStart) this.#start();
+    await this.#checkToken();
+  }
+
+  /** A token that the mesh does not know is said before a person waits for it to fail. */
+  async #checkToken(): Promise<void> {
+    try {
+      await getJson("/v1/state", this.#token ?? "");
+    } catch (error) {
+      if (error instanceof TokenRefused) this.#gate.show(error.problem);
+    }
   }
 
   #start(): void {
@@ -83,6 +95,7 @@ class ContributePage {
     this.#record.note(snapshot, performance.now());
     if (snapshot.phase === "stopped" || snapshot.phase === "failed") {
       this.#contribution = undefined;
+      if (snapshot.phase === "failed") void this.#checkToken();
       this.#form.setLocked(false);
     }
     if (phaseChanged) this.#draw();

@@ -76,7 +76,7 @@ class DashboardPage {
     this.#overview.show(state, this.#throughput);
     this.#peers.show(state.peers);
     this.#tasks.show(state.tasks, state.mesh);
-    this.#objects.show(state.objects, state.mesh.objects);
+    this.#objects.show(state.objects);
   }
 
   #explain(task: TaskId): Promise<Explanation> {

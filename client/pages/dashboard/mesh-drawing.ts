@@ -5,9 +5,15 @@ import { KeyedList, type Row } from "../page/keyed-list.ts";
 import { drawManta, setSwims } from "../page/manta.ts";
 import { edgePath, layOutMesh, type MeshEdge, type MeshNode } from "./mesh-layout.ts";
 
-const RADIUS = { x: 430, y: 120 };
+/** A wide picture, and one for a phone: the same dots must stay large enough to tell apart. */
+const WIDE = { x: 430, y: 120 };
+const NARROW = { x: 190, y: 165 };
+const isNarrow = matchMedia("(max-width: 40rem)");
 const MANTA_SIZE = 92;
 const LABELS_MAX = 12;
+/** Room for labels around the outermost nodes. */
+const LABEL_X = 90;
+const LABEL_Y = 46;
 const LABEL_CHARS_MAX = 18;
 
 /**
@@ -31,14 +37,7 @@ export class MeshDrawing {
       width: MANTA_SIZE,
       height: MANTA_SIZE,
     });
-    this.#svg = svg(
-      "svg",
-      { class: "mesh", viewBox: "-520 -165 1040 330", role: "img" },
-      spokes,
-      edges,
-      this.#manta,
-      nodes,
-    );
+    this.#svg = svg("svg", { class: "mesh", role: "img" }, spokes, edges, this.#manta, nodes);
     this.#spokes = new KeyedList(spokes, ({ peer }) => peer, spokeRow);
     this.#edges = new KeyedList(edges, ({ key }) => key, edgeRow);
     this.#nodes = new KeyedList(nodes, ({ peer }) => peer, nodeRow);
@@ -55,13 +54,16 @@ export class MeshDrawing {
   }
 
   show(peers: readonly PeerSummary[]): void {
-    const { nodes, edges, hidden } = layOutMesh(peers, RADIUS);
+    const radius = isNarrow.matches ? NARROW : WIDE;
+    const { nodes, edges, hidden } = layOutMesh(peers, radius);
+    const [left, top] = [-radius.x - LABEL_X, -radius.y - LABEL_Y];
     const relayed = edges.filter(({ path }) => path === "relay").length;
     setAttributes(this.#svg, {
       "aria-label":
         `The coordinator and ${plural(peers.length, "peer")}, with ` +
         `${plural(edges.length - relayed, "direct path")} and ${plural(relayed, "relayed path")}.`,
-      "data-labels": nodes.length <= LABELS_MAX,
+      "data-crowded": nodes.length > LABELS_MAX,
+      viewBox: `${left} ${top} ${-2 * left} ${-2 * top}`,
     });
     setSwims(
       this.#manta,

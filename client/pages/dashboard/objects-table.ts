@@ -1,9 +1,9 @@
 import { byId, html, setAttributes, setText } from "../page/elements.ts";
 import { formatBytes, formatCount } from "../page/format.ts";
 import { KeyedList, type Row } from "../page/keyed-list.ts";
+import { MoreRows } from "./more-rows.ts";
 import type { ObjectSummary } from "./state.ts";
 
-const ROWS_MAX = 100;
 /** Names listed before “and n more”. */
 const LOCATIONS_MAX = 4;
 
@@ -12,8 +12,9 @@ type NameOf = (peer: string) => string;
 export class ObjectsTable {
   readonly #table = byId("objects", HTMLTableElement);
   readonly #empty = byId("objects-empty", HTMLElement);
-  readonly #more = byId("objects-more", HTMLElement);
+  readonly #more = new MoreRows(byId("objects-more", HTMLElement), "objects", () => this.#draw());
   readonly #rows: KeyedList<ObjectSummary>;
+  #objects: readonly ObjectSummary[] = [];
 
   constructor(nameOf: NameOf) {
     this.#rows = new KeyedList<ObjectSummary>(
@@ -23,17 +24,20 @@ export class ObjectsTable {
     );
   }
 
-  show(objects: readonly ObjectSummary[], total: number): void {
-    const shown = objects.slice(0, ROWS_MAX);
-    this.#rows.show(shown);
-    this.#table.hidden = shown.length === 0;
-    this.#empty.hidden = shown.length > 0;
-    const cut = `${formatCount(shown.length)} of ${formatCount(total)} objects are listed.`;
-    setText(this.#more, shown.length > 0 && shown.length < total ? cut : "");
+  show(objects: readonly ObjectSummary[]): void {
+    this.#objects = objects;
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#rows.show(this.#more.cut(this.#objects));
+    this.#table.hidden = this.#objects.length === 0;
+    this.#empty.hidden = this.#objects.length > 0;
   }
 }
 
-const BAD_STATES: readonly string[] = ["failed", "lost", "freed"];
+/** Other states are calm: the object is there. */
+const TONES: Readonly<Record<string, string>> = { pending: "plain", failed: "bad" };
 
 function objectRow({ object }: ObjectSummary, nameOf: NameOf): Row<ObjectSummary> {
   const state = html("span", { class: "chip" });
@@ -52,7 +56,7 @@ function objectRow({ object }: ObjectSummary, nameOf: NameOf): Row<ObjectSummary
     ),
     update(now) {
       setText(state, now.state);
-      setAttributes(state, { "data-tone": BAD_STATES.includes(now.state) ? "bad" : "plain" });
+      setAttributes(state, { "data-tone": TONES[now.state] });
       setText(size, formatBytes(now.sizeBytes));
       setText(holders, formatCount(now.holders));
       setText(copies, locationWords(now.locations.map(nameOf)));
@@ -61,7 +65,7 @@ function objectRow({ object }: ObjectSummary, nameOf: NameOf): Row<ObjectSummary
 }
 
 function locationWords(names: readonly string[]): string {
-  if (names.length === 0) return "inline, with the coordinator";
+  if (names.length === 0) return "none";
   const rest = names.length - LOCATIONS_MAX;
   return names.slice(0, LOCATIONS_MAX).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

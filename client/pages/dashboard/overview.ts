@@ -18,8 +18,8 @@ export class Overview {
     const tabs = peers.filter((peer) => peer.role === "worker" && peer.runtime === "browser");
     const counts = taskCounts(mesh);
     tile("workers", formatCount(mesh.workers), [
-      `${plural(tabs.length, "browser tab")}`,
-      `${plural(mesh.drivers, "driver")}`,
+      plural(tabs.length, "browser tab"),
+      plural(mesh.drivers, "driver"),
     ]);
     tile("running", formatCount(counts.running), [`${formatCount(counts.waiting)} waiting`]);
     tile("done", formatCount(counts.done), [

@@ -16,7 +16,8 @@ export interface TaskSummary {
   readonly name: string;
   /** A state of the scheduler, or how the task ended. A word this page does not know is shown. */
   readonly state: string;
-  readonly worker?: PeerId;
+  /** Name or id of the worker that has it, or had it last. */
+  readonly worker?: string;
   readonly attempts: number;
   readonly ageMs: number;
   readonly submitter: PeerId;
@@ -25,7 +26,7 @@ export interface TaskSummary {
 export interface ObjectSummary {
   readonly object: ObjectId;
   readonly sizeBytes: number;
-  /** Peers with a whole copy. */
+  /** Peers with a whole copy, or `coordinator` for a value that is small. */
   readonly locations: readonly string[];
   /** How many peers and tasks refer to it. */
   readonly holders: number;

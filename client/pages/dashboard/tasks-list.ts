@@ -3,14 +3,14 @@ import type { Explanation, MeshSummary } from "../../../shared/protocol/messages
 import { byId, html, setAttributes, setText } from "../page/elements.ts";
 import { formatCount, formatDuration, plural } from "../page/format.ts";
 import { KeyedList, type Row } from "../page/keyed-list.ts";
+import { MoreRows } from "./more-rows.ts";
 import { TASK_GROUPS, taskCounts, type TaskGroup, taskGroup, type TaskSummary } from "./state.ts";
 
-const ROWS_MAX = 100;
-
-const TONES: Readonly<Record<TaskGroup, string>> = {
+/** Calm where nothing is to be done: a task that ended well has no colour. */
+const TONES: Readonly<Record<TaskGroup, string | undefined>> = {
   waiting: "plain",
-  running: "warn",
-  done: "good",
+  running: "good",
+  done: undefined,
   failed: "bad",
 };
 
@@ -25,6 +25,7 @@ export class TasksList {
   readonly #empty = byId("tasks-empty", HTMLElement);
   readonly #none = byId("tasks-none", HTMLElement);
   readonly #rows: KeyedList<TaskSummary>;
+  readonly #more = new MoreRows(byId("tasks-more", HTMLElement), "tasks", () => this.#draw());
   #tasks: readonly TaskSummary[] = [];
 
   constructor(source: Source) {
@@ -44,13 +45,11 @@ export class TasksList {
   #draw(): void {
     const group = this.#filter.group;
     const wanted = this.#tasks.filter(({ state }) => !group || taskGroup(state) === group);
-    const shown = wanted.slice(0, ROWS_MAX);
+    const shown = this.#more.cut(wanted);
     this.#rows.show(shown);
     this.#empty.hidden = this.#tasks.length > 0;
     this.#none.hidden = this.#tasks.length === 0 || shown.length > 0;
     setText(this.#none, `None of the latest ${plural(this.#tasks.length, "task")} is ${group}.`);
-    const cut = shown.length < wanted.length ? `The latest ${ROWS_MAX} are listed.` : "";
-    setText(byId("tasks-more", HTMLElement), cut);
   }
 }
 
@@ -108,7 +107,7 @@ function taskRow({ task, name, submitter }: TaskSummary, source: Source): Row<Ta
     update(now) {
       const group = taskGroup(now.state);
       setText(state, now.state);
-      setAttributes(state, { "data-tone": group ? TONES[group] : "plain" });
+      setAttributes(state, { "data-tone": group && TONES[group] });
       const attempts = now.attempts > 1 ? `, attempt ${now.attempts}` : "";
       setText(
         where,
@@ -158,8 +157,9 @@ class Explainer {
   }
 
   async #load(): Promise<void> {
-    if (this.region.childElementCount === 0)
+    if (this.region.childElementCount === 0) {
       this.region.append(html("p", { class: "soft" }, "Asking…"));
+    }
     try {
       const { text, story } = await this.#source.explain(this.#task);
       const steps = html("ol", {}, ...story.map((step) => html("li", {}, step)));
@@ -167,7 +167,7 @@ class Explainer {
     } catch (error) {
       this.#shownVersion = undefined;
       this.region.replaceChildren(
-        html("p", {}, error instanceof Error ? error.message : `${error}`),
+        html("p", {}, error instanceof Error ? error.message : String(error)),
       );
     }
   }

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -51,8 +51,7 @@ test("a task runs in the cage and answers; what it throws has its own frames", a
 test("a hostile task reaches neither network, storage, peers nor the page", async ({ page }) => {
   const trap = await setTrap();
   const before = served.paths.length;
-  const heard = page.evaluate(() => window.cagePage.listen("leak"));
-  await heard;
+  await page.evaluate(() => window.cagePage.listen("leak"));
   const { value, error } = await run(page, String(hostileTask), {
     origin: served.url,
     trap: `127.0.0.1:${trap.port}`,
@@ -69,13 +68,14 @@ test("a hostile task reaches neither network, storage, peers nor the page", asyn
   trap.close();
 });
 
-test("the trap that counts contacts does count them", async ({ page }) => {
+test("outside the cage the same task gets through: the trap does count", async ({ page }) => {
   const trap = await setTrap();
-  await page.evaluate(
-    (url) => fetch(url, { mode: "no-cors" }).catch(() => {}),
-    `http://127.0.0.1:${trap.port}/`,
-  );
-  expect(trap.contacts).toContain("tcp");
+  await page.goto(`${served.url}open`);
+  const targets = { origin: served.url, trap: `127.0.0.1:${trap.port}` };
+  const results = await page.evaluate(hostileTask, targets);
+  expect(Object.values(results).filter((what) => what.startsWith("GOT")).length).toBeGreaterThan(5);
+  expect(served.paths).toContain("/leak");
+  expect(trap.contacts.length).toBeGreaterThan(5);
   trap.close();
 });
 
@@ -105,9 +105,8 @@ test("a malformed message from inside ends that executor only", async ({ page })
     await box.in.get();
   }`;
   const other = page.evaluate(() => window.cagePage.runElsewhere("() => 'fine'"));
-  expect(await run(page, forge, { in: { ref: "d.1" } })).toEqual({
-    ended: expect.stringContaining("it sent a malformed message: fetch /object") as string,
-  });
+  const { ended } = await run(page, forge, { in: { ref: "d.1" } });
+  expect(ended).toContain("it sent a malformed message: fetch");
   expect(await other).toEqual({ value: "fine" });
 });
 
@@ -124,7 +123,7 @@ test("an uncaught error ends the executor with its reason", async ({ page }) => 
     "() => { setTimeout(() => { throw new Error('boom') }); return new Promise(() => {}) }";
   const { ended } = await run(page, source);
   expect(ended).toMatch(/it crashed: .*(boom|error)/i);
-  const closing = await run(page, "() => DedicatedWorkerGlobalScope.prototype.close.call(self)");
+  const closing = await run(page, "() => self.close()");
   expect(closing.error?.message).toContain("ended by its worker");
 });
 
@@ -253,25 +252,28 @@ const TYPES: Record<string, string> = { ".js": "text/javascript", ".wasm": "appl
 async function serve(root: string, pageScript: string) {
   const paths: string[] = [];
   const cageHeaders = JSON.parse(await readFile(join(root, "headers.json"), "utf8")) as object;
-  const server = createHttpServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://cage.test");
-    paths.push(pathname);
+  const answer = async (pathname: string, response: ServerResponse) => {
     if (pathname === "/") {
       response.setHeader("Content-Type", "text/html");
       response.setHeader("Content-Security-Policy", "default-src 'self'");
       return response.end('<!doctype html><body><script type="module" src="/page.js"></script>');
     }
+    if (pathname === "/open") {
+      return response.setHeader("Content-Type", "text/html").end("<!doctype html><body>");
+    }
     if (pathname === "/page.js") {
       return response.setHeader("Content-Type", "text/javascript").end(pageScript);
     }
-    try {
-      const content = await readFile(join(root, pathname));
-      const headers = pathname === "/cage.html" ? cageHeaders : {};
-      const type = { "Content-Type": TYPES[extname(pathname)] ?? "text/plain" };
-      return response.writeHead(200, { ...type, ...headers }).end(content);
-    } catch {
-      return response.writeHead(404).end();
-    }
+    const content = await readFile(join(root, pathname)).catch(() => undefined);
+    if (!content) return response.writeHead(404).end();
+    const headers = pathname === "/cage.html" ? cageHeaders : {};
+    const type = { "Content-Type": TYPES[extname(pathname)] ?? "text/plain" };
+    return response.writeHead(200, { ...type, ...headers }).end(content);
+  };
+  const server = createHttpServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://cage.test");
+    paths.push(pathname);
+    void answer(pathname, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

@@ -25,6 +25,8 @@ export async function hostileTask(targets: {
       target.addEventListener("error", () => reject(new Error("error event")));
     });
   const absent = (name: string) => () => (name in scope ? name : `blocked: no ${name}`);
+  // Not written as `import()`: a bundler would take it for one of its own.
+  // oxlint-disable-next-line typescript/no-implied-eval -- this is what hostile code does
   const dynamicImport = (url: string) => new Function("url", "return import(url)")(url) as unknown;
   const leak = `http://${trap}/leak`;
 

@@ -17,15 +17,15 @@ export async function loadTensorflow(
 ): Promise<Tensorflow> {
   const { backend } = settings;
   const candidates: TensorBackendName[] = ["wasm", "cpu"];
-  if (backend === "webgpu" || (!backend && (await hasWebGpuAdapter())))
-    candidates.unshift("webgpu");
+  const usesWebGpu = backend ? backend === "webgpu" : await hasWebGpuAdapter();
+  if (usesWebGpu) candidates.unshift("webgpu");
 
   const tf = commonJs(await import("@tensorflow/tfjs"));
   const wasm = commonJs(await import("@tensorflow/tfjs-backend-wasm"));
   const { resolve } = createRequire(import.meta.url);
   const wasmFolder = join(dirname(resolve("@tensorflow/tfjs-backend-wasm/package.json")), "dist");
   wasm.setWasmPaths(wasmFolder + sep);
-  if (candidates.includes("webgpu")) await import("@tensorflow/tfjs-backend-webgpu");
+  if (usesWebGpu) await import("@tensorflow/tfjs-backend-webgpu");
   return readyTensorflow({ tf, candidates, backend, clock: systemClock, onMeasured });
 }
 

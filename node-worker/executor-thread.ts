@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { MessagePort, workerData } from "node:worker_threads";
 import nodeEndpoint from "comlink/dist/umd/node-adapter.js";
 import { invariant } from "../shared/errors.ts";
@@ -11,10 +12,10 @@ exposeWebGpu();
 
 // A promise that user code forgot must not take the other tasks and actors of this thread along.
 process.on("unhandledRejection", (reason) => {
-  console.error("manta: a task left a rejected promise unhandled:", reason);
+  process.stderr.write(`manta: a task left a rejected promise unhandled: ${inspect(reason)}\n`);
 });
 
-serveExecutor(nodeEndpoint(workerData as never), {
+serveExecutor(nodeEndpoint(workerData), {
   allocate: (byteLength) => new Uint8Array(new SharedArrayBuffer(byteLength)),
   later: (callback) => setImmediate(callback),
   // tfjs takes 400 ms to import: only threads that use it pay.

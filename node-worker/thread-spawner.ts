@@ -53,7 +53,7 @@ export class ThreadSpawner implements ExecutorSpawner {
     worker.removeAllListeners("error");
     worker.ref();
     const host = this.#fleet.add({
-      port: nodeEndpoint(port as never),
+      port: nodeEndpoint(port),
       listener,
       terminate() {
         port.close();

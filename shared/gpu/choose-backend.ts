@@ -129,14 +129,16 @@ function differs(
 /** One step of stochastic gradient descent of a 64-256-64 MLP on a batch of 64. */
 async function medianStepMs(tf: Tensorflow, budgetMs: number, clock: Clock): Promise<number> {
   const x = tf.randomNormal([64, 64], 0, 1, "float32", 1);
-  const w1 = tf.variable(tf.randomNormal([64, 256], 0, 0.1, "float32", 2));
-  const w2 = tf.variable(tf.randomNormal([256, 64], 0, 0.1, "float32", 3));
+  const weights = (shape: [number, number], seed: number) =>
+    tf.tidy(() => tf.variable(tf.randomNormal(shape, 0, 0.1, "float32", seed)));
+  const w1 = weights([64, 256], 2);
+  const w2 = weights([256, 64], 3);
   const optimizer = tf.train.sgd(0.01);
   const step = async () => {
     const loss = optimizer.minimize(
       () => tf.matMul(tf.matMul(x, w1).relu(), w2).sub(x).square().mean().asScalar(),
       true,
-      [w1 as Tf.Variable, w2 as Tf.Variable],
+      [w1, w2],
     )!;
     await loss.data();
     loss.dispose();

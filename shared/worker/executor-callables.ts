@@ -38,6 +38,7 @@ export class Callables {
     const name = define.name || "anonymous";
     let value: unknown;
     try {
+      // oxlint-disable-next-line typescript/no-implied-eval -- running shipped source is its job
       value = new Function(
         "__manta_import",
         "__name",

@@ -106,14 +106,14 @@ export class ExecutorRuntime {
 
   /** Run a lane's orders until one has to be awaited, the slice is over, or none is left. */
   #pump(lane: Lane): void {
-    const { clock, later } = this.#host;
+    const { clock } = this.#host;
     if (!lane.isBusy) this.#busyLanes++;
     lane.isBusy = true;
     while (lane.nextIndex < lane.orders.length) {
       const startedMs = clock.nowMs();
       if (startedMs - this.#sliceStartedMs > SLICE_MS_MAX) {
         this.#flush();
-        later(() => {
+        this.#host.later(() => {
           this.#sliceStartedMs = clock.nowMs();
           this.#pump(lane);
           this.#flushSoon();

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { systemClock } from "../shared/clock.ts";
-import { MeshError, type ErrorCode } from "../shared/errors.ts";
+import { MeshError } from "../shared/errors.ts";
 import type { PeerId } from "../shared/ids.ts";
 import { loadPeerJs } from "../shared/node/peerjs-for-node.ts";
 import { dialWebSocket, listenWebSocket } from "../shared/node/websocket-for-node.ts";
@@ -11,7 +11,7 @@ import type { Demands, Labels } from "../shared/protocol/schema.ts";
 import type { PeerConstructor } from "../shared/transport/peerjs-api.ts";
 import type { Transport } from "../shared/transport/transport.ts";
 import { WorkerAgent, type WorkerSnapshot } from "../shared/worker/agent.ts";
-import { BackOff } from "../shared/worker/back-off.ts";
+import { Membership } from "../shared/worker/membership.ts";
 import { ThreadSpawner } from "./thread-spawner.ts";
 
 export interface NodeWorkerOptions {
@@ -38,7 +38,7 @@ export interface NodeWorkerOptions {
 }
 
 export interface NodeWorker {
-  /** Its id in the mesh now; a new one after it connected again. */
+  /** Its id in the mesh; a new one after the coordinator was lost and joined again. */
   readonly peer: PeerId;
   snapshot(): WorkerSnapshot;
   /** Say goodbye, stop everything. */
@@ -51,14 +51,6 @@ const DIAL_MS_MAX = 10_000;
 const STORE_BYTES_MAX = 4 * 2 ** 30;
 /** Executors kept warm: enough for the first tasks, the others start in tens of milliseconds. */
 const EXECUTORS_WARM = 2;
-/** Trying again will not help. */
-const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "UNAUTHENTICATED",
-  "FORBIDDEN",
-  "VERSION_MISMATCH",
-  "INVALID_ARGUMENT",
-]);
-
 /**
  * Join a mesh with this process as a worker, and stay: a coordinator that cannot be reached, or is
  * lost, is tried again for ever. Resolves once joined.
@@ -90,32 +82,50 @@ interface Parts {
   readonly Peer: PeerConstructor | undefined;
 }
 
-/** Keeps an agent in the mesh: one for each session. */
 class Host implements NodeWorker {
-  readonly joined: Promise<void>;
-  readonly ended: Promise<MeshError | undefined>;
   readonly #options: NodeWorkerOptions;
   readonly #parts: Parts;
-  readonly #backOff = new BackOff(systemClock);
-  #agent: WorkerAgent | undefined;
+  readonly #membership: Membership<WorkerAgent>;
   #accept: ((transport: Transport) => void) | undefined;
   #closeWebRtc = (): void => {};
-  #isStopping = false;
-  #settleJoined!: { resolve: () => void; reject: (error: unknown) => void };
 
   constructor(options: NodeWorkerOptions, parts: Parts) {
     this.#options = options;
     this.#parts = parts;
-    this.joined = new Promise((resolve, reject) => (this.#settleJoined = { resolve, reject }));
-    this.ended = this.#stayJoined();
+    const { url, log } = options;
+    let isAgain = false;
+    this.#membership = new Membership({
+      clock: systemClock,
+      join: () => this.#join(),
+      onJoined(agent) {
+        if (isAgain) log(`in the mesh at ${url} again, as ${agent.self}`);
+        isAgain = false;
+      },
+      onOutage(reason) {
+        log(`${reason.message}; trying ${url} until it answers`);
+        isAgain = true;
+      },
+      onOver: () => {
+        this.#accept = undefined;
+        this.#closeWebRtc();
+      },
+    });
+  }
+
+  get joined(): Promise<void> {
+    return this.#membership.joined;
+  }
+
+  get ended(): Promise<MeshError | undefined> {
+    return this.#membership.ended;
   }
 
   get peer(): PeerId {
-    return this.#agent!.self;
+    return this.#membership.session!.self;
   }
 
   snapshot(): WorkerSnapshot {
-    return this.#agent!.snapshot();
+    return this.#membership.session!.snapshot();
   }
 
   accept(transport: Transport): void {
@@ -125,43 +135,9 @@ class Host implements NodeWorker {
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    this.#backOff.stop();
-    this.#agent?.leave("the worker was stopped");
-    this.#closeWebRtc();
+    this.#membership.stop("the worker was stopped");
     this.#parts.spawner.close();
     await this.#parts.listener?.close();
-  }
-
-  async #stayJoined(): Promise<MeshError | undefined> {
-    const { url, log } = this.#options;
-    for (let outages = 0; !this.#isStopping;) {
-      let reason: MeshError;
-      try {
-        const agent = await this.#join();
-        if (outages > 0) log(`joined ${url} again, as ${agent.self}`);
-        this.#settleJoined.resolve();
-        this.#backOff.reset();
-        outages = 0;
-        reason = await agent.ended;
-      } catch (error) {
-        if (!MeshError.is(error)) throw error;
-        reason = error;
-      } finally {
-        this.#accept = undefined;
-        this.#closeWebRtc();
-      }
-      if (this.#isStopping) break;
-      if (FINAL.has(reason.code)) {
-        this.#settleJoined.reject(reason);
-        return reason;
-      }
-      // Once per outage, however long it lasts.
-      if (outages++ === 0) log(`${reason.message}; trying ${url} until it answers`);
-      await this.#backOff.wait();
-    }
-    this.#settleJoined.reject(new MeshError("DISCONNECTED", "stopped before it had joined"));
-    return undefined;
   }
 
   async #join(): Promise<WorkerAgent> {
@@ -172,7 +148,7 @@ class Host implements NodeWorker {
     const transport = await dialWebSocket(`${url.replace(/^http/, "ws")}/v1/peer`, {
       deadlineMs: DIAL_MS_MAX,
     });
-    const agent = await WorkerAgent.join({
+    return await WorkerAgent.join({
       transport,
       clock: systemClock,
       hello: {
@@ -192,9 +168,6 @@ class Host implements NodeWorker {
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       log: (text) => this.#options.log(text),
     });
-    this.#agent = agent;
-    if (this.#isStopping) agent.leave("the worker was stopped");
-    return agent;
   }
 
   #dialers(welcome: Welcome, accept: (transport: Transport) => void) {

@@ -1,8 +1,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { chromiumArguments, findChromium } from "./chromium.mjs";
+import { chromiumArguments, findChromium, swiftShaderIcd } from "./chromium.mjs";
 import { runQuietly } from "./processes.mjs";
 
 const ignore = () => {};
@@ -46,6 +46,14 @@ posix.each([
   vi.stubEnv("MANTA_CHROMIUM", program(script));
   const found = await findChromium({ install: false, log: ignore });
   expect(found).toMatchObject({ missing: expect.stringContaining(why) });
+});
+
+posix("the software Vulkan driver is the one beside the browser", () => {
+  const browser = program("echo Chromium 156.0.1");
+  const driver = join(dirname(browser), "vk_swiftshader_icd.json");
+  writeFileSync(driver, "{}");
+  vi.stubEnv("MANTA_CHROMIUM", browser);
+  expect(swiftShaderIcd()).toBe(driver);
 });
 
 test("WebGPU is offered in software, and only when wanted", () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
@@ -223,6 +225,34 @@ test("refs that were replaced by their values are not held", async () => {
   const dependencies = [{ object, bytes: encodeValue(7).toBytes() }];
   await bench.run(bench.order({ kind: "task", callable, dependencies }, [ref("d.1")]));
   expect(bench.heard.filter((line) => line.startsWith("hold"))).toEqual([]);
+});
+
+test("a ref that user code keeps is held, and released once it lets go", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const bench = new Bench();
+  const actor = "d.a" as ActorId;
+  const callable = bench.define(
+    "class Keeper { keep(box) { this.box = box } drop() { delete this.box } }",
+    "Keeper",
+  );
+  await bench.run(
+    bench.order({ kind: "create-actor", callable, actor }),
+    bench.order({ kind: "call", actor, method: "keep" }, [[ref("d.7"), ref("d.7")]]),
+  );
+  expect(bench.heard).toContain("hold d.7");
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+  await turn();
+  collectGarbage();
+  await turn();
+  expect(bench.heard).not.toContain("release d.7");
+  await bench.run(bench.order({ kind: "call", actor, method: "drop" }));
+  await expect
+    .poll(() => {
+      collectGarbage();
+      return bench.heard.filter((line) => line.startsWith("release"));
+    })
+    .toEqual(["release d.7"]);
 });
 
 test("get on a lost object and get past its deadline reject with their codes", async () => {

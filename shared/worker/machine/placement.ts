@@ -7,8 +7,13 @@ import type { ExecutorRecord, MachineEffect, MachineState, TaskOrder } from "./t
 
 /** Tasks that run shorter than this on average are queued in executors instead of one at a time. */
 export const SHORT_MS_MAX = 1;
-/** Orders in one executor. */
-export const PIPELINE_MAX = 16;
+/**
+ * Orders in one executor: about so much work, to hide the way there and back, and to send many with
+ * one message.
+ */
+const PIPELINE_MS = 4;
+export const PIPELINE_MIN = 16;
+export const PIPELINE_MAX = 256;
 /** Once the first order of an executor has run so long, those behind it are run elsewhere. */
 export const PIPELINE_STALL_MS = 100;
 /** An actor with this much CPU has an executor of its own; lighter ones share one. */
@@ -70,10 +75,12 @@ function leastBusy(
   atMs: number,
 ): ExecutorRecord | undefined {
   let best: ExecutorRecord | undefined;
+  const averageMs = state.averageMs.get(order.callable) ?? SHORT_MS_MAX;
+  const depth = Math.min(PIPELINE_MAX, Math.max(PIPELINE_MIN, PIPELINE_MS / averageMs));
   for (const executor of state.executors.values()) {
     const { reserved, queue } = executor;
     if (reserved?.demandsKey !== order.demandsKey || !isShort(state, reserved)) continue;
-    if (queue.size >= (best?.queue.size ?? PIPELINE_MAX) || executor.blocked) continue;
+    if (queue.size >= (best?.queue.size ?? depth) || executor.blocked) continue;
     if (atMs - executor.progressAtMs > PIPELINE_STALL_MS) continue;
     if (!order.executors.has(executor.id)) best = executor;
   }

@@ -5,7 +5,7 @@ import { EXECUTOR_START_MS_MAX } from "./deadlines.ts";
 import { START_FAILURES_MAX } from "./executors.ts";
 import { checkInvariants } from "./invariants.ts";
 import { emptyState } from "./state.ts";
-import { PIPELINE_MAX, PIPELINE_STALL_MS } from "./placement.ts";
+import { PIPELINE_MIN, PIPELINE_STALL_MS } from "./placement.ts";
 import { step } from "./step.ts";
 import type { ExecutorId, MachineEffect, MachineEvent, MachineSettings } from "./types.ts";
 
@@ -150,11 +150,11 @@ test("short tasks are queued in executors, and run elsewhere when the first take
   const w = worker({ executorsMin: 1, executorsMax: 1 });
   w.start();
   w.order("a");
-  w.finish("e0", "0", 0.1);
-  const given = Array.from({ length: PIPELINE_MAX + 1 }, (_, i) => short(w.order(`t${i}`))).flat();
-  expect(given).toHaveLength(PIPELINE_MAX);
+  w.finish("e0", "0", 0.5);
+  const given = Array.from({ length: PIPELINE_MIN + 1 }, (_, i) => short(w.order(`t${i}`))).flat();
+  expect(given).toHaveLength(PIPELINE_MIN);
   w.at(PIPELINE_STALL_MS + 1);
-  expect(w.state.returned.size).toBe(PIPELINE_MAX - 1);
+  expect(w.state.returned.size).toBe(PIPELINE_MIN - 1);
   expect(short(w.finish("e0", "1", 200)), "a late one takes its queue back").toEqual([
     "report t0 done",
   ]);
@@ -166,7 +166,7 @@ test("the first outcome of an order that two executors have wins", () => {
   w.start();
   w.order("a");
   w.order("b");
-  w.finish("e0", "0", 0.1);
+  w.finish("e0", "0", 0.5);
   w.order("c");
   w.order("d");
   expect(short(w.all).at(-1)).toBe("give 3 e0");
@@ -181,7 +181,7 @@ test("a crash fails what the executor ran; what waited behind it runs elsewhere"
   const w = worker({ executorsMin: 1, executorsMax: 1 });
   w.start();
   w.order("a");
-  w.finish("e0", "0", 0.1);
+  w.finish("e0", "0", 0.5);
   w.order("b");
   w.order("c");
   const effects = w.feed({ type: "executor-ended", executor: "e0", reason: "out of memory" });

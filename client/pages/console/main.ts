@@ -56,8 +56,7 @@ class ConsolePage {
     this.#show("running", "Running");
     this.#frame = new DriverFrame(this.#source.value, {
       onConsole: (level, values) => this.#output.print(level, inspectLine(values)),
-      onFinished: () =>
-        this.#show("finished", `Finished in ${this.#elapsed()}. It stays connected until Stop.`),
+      onFinished: () => this.#show("finished", `Finished in ${this.#elapsed()}`),
       onFailed: (error, where) => this.#fail(error, where),
     });
   }

@@ -37,9 +37,9 @@ test("bytes of a peer that left, and of a link that was opened again, stay count
   const record = new SessionRecord();
   record.note(snapshot({ links: [link("a", 100, 1), link("b", 10, 2)] }), 0);
   record.note(snapshot({ links: [link("a", 150, 1)] }), 1);
-  record.note(snapshot({ links: [link("a", 5, 0)] }), 2);
+  record.note(snapshot({ links: [link("a", 5, 3)] }), 2);
   expect(record.sentBytes).toBe(150 + 10 + 5);
-  expect(record.receivedBytes).toBe(1 + 2 + 0);
+  expect(record.receivedBytes).toBe(1 + 2 + 3);
 });
 
 test("a gap between two tasks is work, a long one is not", () => {

@@ -43,6 +43,10 @@ class DashboardPage {
 
   open(): void {
     fillMasthead(byId("masthead", HTMLElement), "dashboard");
+    setText(
+      byId("worker-command", HTMLElement),
+      `manta worker --url ${location.origin} --token TOKEN`,
+    );
     setInterval(() => this.#showFreshness(), FRESHNESS_EVERY_MS);
     if (this.#token !== undefined) return this.#poller.now();
     this.#gate.show("missing");

@@ -26,8 +26,16 @@ export class MeshDrawing {
   readonly #nodes: KeyedList<MeshNode>;
   readonly #manta = drawManta();
   readonly #svg: SVGSVGElement;
-  readonly #legend: Element;
-  readonly #hidden = html("span");
+  readonly #keys = html(
+    "p",
+    { class: "keys" },
+    key("node", "Node worker"),
+    key("browser", "browser tab"),
+    key("driver", "driver"),
+    key("direct", "direct path"),
+    key("relay", "relayed path"),
+  );
+  readonly #note = html("p");
 
   constructor(parent: Element, legend: Element) {
     const [spokes, edges, nodes] = [svg("g"), svg("g"), svg("g")];
@@ -41,16 +49,8 @@ export class MeshDrawing {
     this.#spokes = new KeyedList(spokes, ({ peer }) => peer, spokeRow);
     this.#edges = new KeyedList(edges, ({ key }) => key, edgeRow);
     this.#nodes = new KeyedList(nodes, ({ peer }) => peer, nodeRow);
-    this.#legend = legend;
     parent.append(this.#svg);
-    legend.append(
-      key("node", "Node worker"),
-      key("browser", "browser tab"),
-      key("driver", "driver"),
-      key("direct", "direct path"),
-      key("relay", "relayed path"),
-      this.#hidden,
-    );
+    legend.append(this.#keys, this.#note);
   }
 
   show(peers: readonly PeerSummary[]): void {
@@ -72,8 +72,9 @@ export class MeshDrawing {
     this.#spokes.show(nodes);
     this.#edges.show(edges);
     this.#nodes.show(nodes);
-    setText(this.#hidden, hidden > 0 ? `and ${plural(hidden, "more peer")}` : "");
-    setAttributes(this.#legend, { hidden: peers.length === 0 });
+    this.#keys.hidden = peers.length === 0;
+    const more = hidden > 0 ? `and ${plural(hidden, "more peer")}` : "";
+    setText(this.#note, peers.length > 0 ? more : "The coordinator waits for its first worker.");
   }
 }
 

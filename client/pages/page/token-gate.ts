@@ -1,4 +1,5 @@
 import { html, setText } from "./elements.ts";
+import type { PageName } from "./session.ts";
 
 /** Why a page cannot go on without another token. */
 export type TokenProblem = "missing" | "unknown" | "wrong-role";
@@ -10,16 +11,17 @@ const TITLES: Readonly<Record<TokenProblem, string>> = {
 };
 
 /**
- * Says what is wrong with the token and what to do, and takes another one. Tokens carry a role, and
- * `url` names the line of `manta start` that has the right one.
+ * Says what is wrong with the token and what to do, and takes another one. Tokens carry a role: each
+ * page has its own URL, with a token of the role it needs.
  */
 export class TokenGate {
+  readonly #page: PageName;
   readonly #notice: HTMLElement;
   readonly #title: HTMLElement;
   readonly #text: HTMLElement;
   readonly #input: HTMLInputElement;
 
-  constructor(notice: HTMLElement, url: string, onToken: (token: string) => void) {
+  constructor(notice: HTMLElement, page: PageName, onToken: (token: string) => void) {
     this.#notice = notice;
     this.#title = html("h2");
     this.#text = html("p");
@@ -45,18 +47,16 @@ export class TokenGate {
       this.hide();
       onToken(token);
     });
-    this.#url = url;
+    this.#page = page;
     notice.append(this.#title, this.#text, form);
   }
-
-  readonly #url: string;
 
   show(problem: TokenProblem): void {
     setText(this.#title, TITLES[problem]);
     const again = problem === "unknown" ? " A mesh that was started anew has new tokens." : "";
     setText(
       this.#text,
-      `Open the ${this.#url} URL that “manta start” printed: it carries the token. ` +
+      `Open the /${this.#page} URL that “manta start” printed: it carries the token. ` +
         `Or paste the token here.${again}`,
     );
     this.#notice.hidden = false;

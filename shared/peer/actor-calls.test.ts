@@ -5,6 +5,7 @@ import { Prng } from "../prng.ts";
 import type { Call } from "../protocol/link-messages.ts";
 import { ActorCaller, type CallRequest } from "./actor-caller.ts";
 import { ActorHost, type CallOutcome } from "./actor-host.ts";
+import type { Link } from "./link.ts";
 import { quiet, TestMesh, type TestPeer } from "./test-mesh.ts";
 
 const actor = "x.a" as ActorId;
@@ -146,30 +147,57 @@ test("an answer that is lost with its link comes again over the next one; the ca
   expect(worker.ran).toHaveLength(1);
 });
 
+/** Two links, because both dialled at once, and no caller that would ask again by itself. */
+async function twoLinks() {
+  const { worker, driver } = scene();
+  const heard: string[] = [];
+  const [mine] = await Promise.all([
+    driver.links.to(worker.peer.id),
+    worker.peer.links.to(driver.id),
+  ]);
+  let other!: Link;
+  driver.links.onMessage("fetch", (link) => (other = link));
+  driver.links.onMessage("call-done", (link, { sequence }) => {
+    heard.push(`${sequence} by ${link === mine ? "the first" : "the other"}`);
+  });
+  (await worker.peer.links.to(driver.id)).send({
+    type: "fetch",
+    object: request(0).result,
+    offset: 0,
+  });
+  await quiet();
+  const callOf = (n: number) =>
+    ({ type: "call", ...request(n), lane: 0, sequence: n, acknowledged: 0 }) as const;
+  worker.held = [];
+  mine.send(callOf(0));
+  await quiet();
+  return { held: worker.held, mine, other, heard, callOf };
+}
+
 test.each(["before", "after"])(
   "an answer computed just %s its link broke goes by another link that is open",
   async (when) => {
-    const { worker, driver } = scene();
-    // No caller that would ask again.
-    const heard: string[] = [];
-    driver.links.onMessage("call-done", (link, { sequence }) => {
-      heard.push(`${sequence} by ${link === mine ? "the first" : "the other"}`);
-    });
-    const [mine] = await Promise.all([
-      driver.links.to(worker.peer.id),
-      worker.peer.links.to(driver.id),
-    ]);
-    worker.held = [];
-    mine.send({ type: "call", ...request(1), lane: 0, sequence: 0, acknowledged: 0 });
-    await quiet();
-    if (when === "before") worker.held[0]!();
+    const { held, mine, other, heard } = await twoLinks();
+    expect(other).not.toBe(mine);
+    if (when === "before") held[0]!();
     mine.close({ code: "failed" });
     await quiet();
-    if (when === "after") worker.held[0]!();
+    if (when === "after") held[0]!();
     await quiet();
     expect(heard).toEqual(["0 by the other"]);
   },
 );
+
+test("an answer that a broken link may have lost goes again, though calls come by another one now", async () => {
+  const { held, mine, other, heard, callOf } = await twoLinks();
+  held[0]!();
+  await quiet();
+  other.send(callOf(1));
+  await quiet();
+  mine.close({ code: "failed" });
+  await quiet();
+  expect(heard).toEqual(["0 by the first", "0 by the other"]);
+});
 
 test("a worker that stays out of reach: after some tries each call tells whether it may have run", async () => {
   const { mesh, worker, driver, caller } = scene();

@@ -116,14 +116,17 @@ export class ActorHost {
     );
   }
 
-  /** Answers may have been lost with the link. Over another one that is open they go again. */
+  /**
+   * Answers may have been lost with the link, even of lanes whose calls come by another one now. If
+   * one is open they go again; if not, the caller will open one and ask again.
+   */
   #onDown(link: Link): void {
     const other = this.#options.links.openTo(link.peer);
     if (!other) return;
     for (const { lanes } of this.#everyActor()) {
       const lane = lanes.get(link.peer);
-      if (lane?.link !== link) continue;
-      lane.link = other;
+      if (!lane) continue;
+      if (lane.link === link) lane.link = other;
       for (const done of lane.ledger.kept()) other.send(done);
     }
   }

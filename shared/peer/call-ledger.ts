@@ -7,7 +7,8 @@ import type { Call, CallDone } from "../protocol/link-messages.ts";
  *   C1. A caller numbers its calls to one actor from 0, in one lane.
  *   C2. On a new link it sends every unanswered call again, lowest number first. A link keeps order.
  *   C3. The callee runs a number at most once, and never a lower one after a higher one.
- *   C4. It keeps an answer until the caller has acknowledged it, and sends it again when asked again.
+ *   C4. It keeps an answer until the caller has acknowledged it. It sends it again when the call comes
+ *       again, and when any link to the caller broke while another is open.
  *   C5. `acknowledged` is the lowest number the caller still wants an answer to. What is below and was
  *       never seen by the callee, the caller gave up.
  */

@@ -51,7 +51,9 @@ const checks = new Map(Object.entries(schemas).map(([type, schema]) => [type, Co
 export function checkForwarded(message: SignalMessage): string | undefined {
   const check = checks.get(message.type);
   if (!check) return `unknown type ${JSON.stringify(message.type)?.slice(0, 40)}`;
-  if (check.Check(message)) return undefined;
+  // Typed, so that TypeScript does not take it for a fact about the type of `message`.
+  const isRight: boolean = check.Check(message);
+  if (isRight) return undefined;
   const [first] = check.Errors(message);
   return `${message.type}${first ? `${first.instancePath} ${first.message}` : " is malformed"}`;
 }

@@ -46,7 +46,7 @@ class Client {
     this.socket = new WebSocket(`${url}/signal/peerjs?${query}`);
     this.closed = once(this.socket, "close");
     this.socket.on("message", (data) => {
-      this.#messages.push(JSON.parse(String(data)));
+      this.#messages.push(JSON.parse((data as Buffer).toString()));
       this.#onMessage?.();
     });
     clients.push(this);

@@ -126,7 +126,7 @@ export class Signalling {
     socket.on("message", (data, isBinary) => {
       if (this.#clients.get(id) !== client) return;
       client.lastHeardMs = this.#clock.nowMs();
-      this.#receive(client, isBinary ? undefined : String(data));
+      this.#receive(client, isBinary ? undefined : (data as Buffer).toString());
     });
     send(client.socket, { type: "OPEN" });
     const kept = this.#kept.get(id);

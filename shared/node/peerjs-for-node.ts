@@ -71,6 +71,7 @@ interface Channel {
 interface Connection extends EventTarget {
   createDataChannel(label: string, options?: object): Channel;
   setLocalDescription(description: object): Promise<void>;
+  setRemoteDescription(description: object): Promise<void>;
   close(): void;
 }
 
@@ -80,6 +81,8 @@ function peerConnectionFrom(Base: new (configuration: object) => Connection) {
   class PeerConnection extends Base {
     readonly #channels = new Set<Channel>();
     #heldCandidates: Event[] | undefined = [];
+    #hasLocal = false;
+    #hasRemote = false;
 
     constructor(configuration: object) {
       // When PeerJS is loaded it tries whether WebRTC works, with public STUN and TURN servers of
@@ -96,17 +99,29 @@ function peerConnectionFrom(Base: new (configuration: object) => Connection) {
       return channel;
     }
 
-    /**
-     * Candidates can come before the description, which PeerJS sends only now; the other end would
-     * refuse them, and the connection would take a second or fail.
-     */
     override async setLocalDescription(description: object): Promise<void> {
       await super.setLocalDescription(description);
-      setImmediate(() => {
-        const held = this.#heldCandidates ?? [];
-        this.#heldCandidates = undefined;
-        for (const candidate of held) super.dispatchEvent(candidate);
-      });
+      this.#hasLocal = true;
+      // PeerJS sends the description as soon as this has resolved.
+      setImmediate(() => this.#releaseCandidates());
+    }
+
+    override async setRemoteDescription(description: object): Promise<void> {
+      await super.setRemoteDescription(description);
+      this.#hasRemote = true;
+      this.#releaseCandidates();
+    }
+
+    /**
+     * Candidates wait for both descriptions. Those that overtake a description are refused at the
+     * other end; and if the answering end begins to check a path before this one knows its answer,
+     * libdatachannel may start DTLS before it knows the fingerprint and fail: "unknown CA".
+     */
+    #releaseCandidates(): void {
+      if (!this.#hasLocal || !this.#hasRemote) return;
+      const held = this.#heldCandidates ?? [];
+      this.#heldCandidates = undefined;
+      for (const candidate of held) super.dispatchEvent(candidate);
     }
 
     override dispatchEvent(event: Event): boolean {

@@ -13,10 +13,19 @@ export interface ConnectionPath {
   readonly roundTripMs?: number;
 }
 
+/** The fields of any kind of entry that matter here. */
 interface Stats {
   readonly id: string;
   readonly type: string;
-  readonly [field: string]: unknown;
+  readonly selectedCandidatePairId?: string;
+  readonly localCandidateId?: string;
+  readonly remoteCandidateId?: string;
+  readonly candidateType?: string;
+  readonly protocol?: string;
+  readonly nominated?: boolean;
+  readonly selected?: boolean;
+  readonly state?: string;
+  readonly currentRoundTripTime?: number;
 }
 
 const connections = new WeakMap<Transport, PeerConnectionLike>();
@@ -36,32 +45,32 @@ export async function connectionPath(transport: Transport): Promise<ConnectionPa
   if (!connection) {
     throw new MeshError("INVALID_ARGUMENT", `a ${transport.path} transport has no ICE path`);
   }
-  const stats = new Map<unknown, Stats>();
+  const stats = new Map<string | undefined, Stats>();
   (await connection.getStats()).forEach((entry) => {
     stats.set((entry as Stats).id, entry as Stats);
   });
   const pair = selectedPair(stats);
-  const local = stats.get(pair?.["localCandidateId"]);
-  const remote = stats.get(pair?.["remoteCandidateId"]);
+  const local = stats.get(pair?.localCandidateId);
+  const remote = stats.get(pair?.remoteCandidateId);
   if (!pair || !local || !remote) {
     throw new MeshError("DISCONNECTED", "the WebRTC connection has no candidate pair in use");
   }
-  const localType = String(local["candidateType"]);
-  const remoteType = String(remote["candidateType"]);
+  const { candidateType: localType = "unknown", protocol = "udp" } = local;
+  const { candidateType: remoteType = "unknown" } = remote;
   const roundTripMs = roundTrip(connection, pair);
   return {
     path: localType === "relay" || remoteType === "relay" ? "turn" : "direct",
     localType,
     remoteType,
-    protocol: String(local["protocol"] ?? "udp"),
+    protocol,
     ...(roundTripMs !== undefined && { roundTripMs }),
   };
 }
 
-function selectedPair(stats: ReadonlyMap<unknown, Stats>): Stats | undefined {
+function selectedPair(stats: ReadonlyMap<string | undefined, Stats>): Stats | undefined {
   const all = [...stats.values()];
   const transport = all.find(({ type }) => type === "transport");
-  const selected = stats.get(transport?.["selectedCandidatePairId"]);
+  const selected = stats.get(transport?.selectedCandidatePairId);
   // Firefox has no transport entry, but marks the pair.
   return (
     selected ??
@@ -73,8 +82,8 @@ function selectedPair(stats: ReadonlyMap<unknown, Stats>): Stats | undefined {
 }
 
 function roundTrip(connection: PeerConnectionLike, pair: Stats): number | undefined {
-  const value = pair["currentRoundTripTime"];
-  if (typeof value !== "number" || value < 0) return undefined;
+  const value = pair.currentRoundTripTime;
+  if (value === undefined || value < 0) return undefined;
   // Seconds by the standard, milliseconds in node-datachannel's polyfill.
   return "selectedCandidatePair" in connection ? value : value * 1_000;
 }

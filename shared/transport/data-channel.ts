@@ -125,9 +125,9 @@ class ChannelWire {
   }
 
   #receive(data: unknown): void {
-    if (data instanceof ArrayBuffer && data.byteLength > 0)
+    if (data instanceof ArrayBuffer && data.byteLength > 0) {
       this.#receivePiece(new Uint8Array(data));
-    else if (typeof data === "string" && data.startsWith("a")) {
+    } else if (typeof data === "string" && data.startsWith("a")) {
       this.transport.acknowledged(data.slice(1));
     } else if (typeof data === "string" && data.startsWith("x")) {
       this.transport.ended(textToReason(data.slice(1)));

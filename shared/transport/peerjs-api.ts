@@ -25,7 +25,7 @@ export interface IceServer {
 }
 
 interface Emitter {
-  on(event: string, listener: (detail: never) => void): unknown;
+  on(event: string, listener: (detail?: unknown) => void): unknown;
 }
 
 export interface PeerLike extends Emitter {
@@ -50,6 +50,7 @@ export interface DataConnectionLike extends Emitter {
 
 export interface PeerConnectionLike extends EventSourceLike {
   readonly iceConnectionState: string;
+  readonly connectionState: string;
   /** `have-local-offer` until the other end has answered. */
   readonly signalingState: string;
   readonly sctp: { readonly maxMessageSize: number | null } | null;

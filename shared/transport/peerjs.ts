@@ -52,7 +52,8 @@ export class PeerJsEndpoint {
   readonly #options: PeerJsOptions;
   readonly #clock: Clock;
   readonly #dials = new Set<Dial>();
-  readonly #transports = new Set<Transport>();
+  /** Each open one, and when its PeerConnection is closed. */
+  readonly #transports = new Map<Transport, Promise<void>>();
   #signalling: PeerLike;
   #signallingError = "not connected yet";
   #retryMs = RETRY_MS_MIN;
@@ -83,13 +84,24 @@ export class PeerJsEndpoint {
         remote,
         start: () => {
           connection?.close();
-          connection = this.#signalling.connect(remote, { serialization: "raw", reliable: true });
-          if (!connection) return;
-          peerConnection = connection.peerConnection;
-          connection.on("error", (error: Error) => dial.fail(error.message));
-          this.#adopt(connection, (transport) => {
-            if (settle()) resolve(transport);
+          const attempt = this.#signalling.connect(remote, {
+            serialization: "raw",
+            reliable: true,
           });
+          connection = attempt;
+          if (!attempt) return;
+          peerConnection = attempt.peerConnection;
+          const failed = (why: string) => {
+            if (connection === attempt) dial.fail(why);
+          };
+          attempt.on("error", (error) => failed((error as Error).message));
+          this.#adopt(
+            attempt,
+            (transport) => {
+              if (settle()) resolve(transport);
+            },
+            () => failed("ICE or DTLS failed"),
+          );
         },
         fail: (why) => {
           if (!settle()) return;
@@ -112,14 +124,11 @@ export class PeerJsEndpoint {
     this.#isClosed = true;
     this.#cancelRetry();
     for (const dial of this.#dials) dial.fail("this peer has closed its WebRTC endpoint");
-    const released = [...this.#transports].map((transport) => this.#released.get(transport));
-    for (const transport of this.#transports) transport.close({ code: "done" });
+    const released = [...this.#transports.values()];
+    for (const transport of this.#transports.keys()) transport.close({ code: "done" });
     await Promise.all(released);
     this.#signalling.destroy();
   }
-
-  /** Resolves when the PeerConnection of a transport is closed. */
-  readonly #released = new WeakMap<Transport, Promise<void>>();
 
   #connect(): PeerLike {
     const { Peer, url, peer, signalKey, iceServers } = this.#options;
@@ -139,10 +148,11 @@ export class PeerJsEndpoint {
       this.#retryMs = RETRY_MS_MIN;
       for (const dial of this.#dials) dial.start();
     });
-    signalling.on("connection", (connection: DataConnectionLike) => this.#accept(connection));
-    signalling.on("error", (error: Error & { type?: string }) => {
-      this.#signallingError = error.message;
-      if (error.type === "peer-unavailable") this.#peerUnavailable(error.message);
+    signalling.on("connection", (connection) => this.#accept(connection as DataConnectionLike));
+    signalling.on("error", (error) => {
+      const { message, type } = error as Error & { type?: string };
+      this.#signallingError = message;
+      if (type === "peer-unavailable") this.#peerUnavailable(message);
     });
     signalling.on("disconnected", () => this.#retry());
     signalling.on("close", () => this.#retry());
@@ -179,21 +189,36 @@ export class PeerJsEndpoint {
       isOpening = false;
       cancelDeadline();
     };
-    const cancelDeadline = this.#clock.after(ACCEPT_MS_MAX, () => {
+    const failed = () => {
       opened();
       connection.close();
-    });
-    connection.on("error", opened);
-    this.#adopt(connection, (transport) => {
-      opened();
-      this.#options.onTransport(connection.peer as PeerId, transport);
-    });
+    };
+    const cancelDeadline = this.#clock.after(ACCEPT_MS_MAX, failed);
+    connection.on("error", failed);
+    this.#adopt(
+      connection,
+      (transport) => {
+        opened();
+        this.#options.onTransport(connection.peer as PeerId, transport);
+      },
+      failed,
+    );
   }
 
   /** Make a transport of a connection, from its first byte on, and hand it over once it is open. */
-  #adopt(connection: DataConnectionLike, onOpen: (transport: Transport) => void): void {
+  #adopt(
+    connection: DataConnectionLike,
+    onOpen: (transport: Transport) => void,
+    onFailed: () => void,
+  ): void {
     const { peerConnection } = connection;
     if (!peerConnection) return;
+    peerConnection.addEventListener("connectionstatechange", () => {
+      // PeerJS looks at ICE only; this is ICE and DTLS.
+      if (!["failed", "closed"].includes(peerConnection.connectionState)) return;
+      onFailed();
+      connection.close();
+    });
     const start = (channel: DataChannelLike) => {
       let release!: () => void;
       const released = new Promise<void>((resolve) => (release = resolve));
@@ -211,8 +236,7 @@ export class PeerJsEndpoint {
         transport.close({ code: "peer-left", detail });
       });
       connection.on("open", () => {
-        this.#transports.add(transport);
-        this.#released.set(transport, released);
+        this.#transports.set(transport, released);
         void released.then(() => this.#transports.delete(transport));
         onOpen(transport);
       });

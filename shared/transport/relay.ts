@@ -49,7 +49,7 @@ export class RelayHub {
     // Names are seen from here: what the opener of a link sent belongs to a link opened over there.
     const name = { ...nameOf(header), byOpener: header.byOpener !== true };
     let entry = this.#links.get(keyOf(name));
-    if (!entry && header.open === true && name.byOpener === false) {
+    if (!entry && header.open === true && !name.byOpener) {
       if (this.#links.size >= LINKS_MAX) {
         this.#sendQuietly(relayRefusal(header, { code: "refused", detail: "too many links" }));
         return;

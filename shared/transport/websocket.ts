@@ -38,9 +38,9 @@ export function webSocketTransport(socket: WebSocketLike): Transport {
   socket.addEventListener("message", (event) => {
     const data = dataOf(event);
     if (data instanceof ArrayBuffer) transport.received(new Uint8Array(data));
-    else if (typeof data === "string" && data.startsWith("a"))
+    else if (typeof data === "string" && data.startsWith("a")) {
       transport.acknowledged(data.slice(1));
-    else transport.violated("sent text that is not an acknowledgement");
+    } else transport.violated("sent text that is not an acknowledgement");
   });
   socket.addEventListener("error", (event) => {
     const { code, message = "the WebSocket failed" } = errorOf(event);

@@ -43,7 +43,11 @@ export async function launch(options: LaunchOptions = {}): Promise<Launched> {
   const { workers = 1, port = 0, cpus, coordinatorArguments = [] } = options;
   const cpusEach = cpus ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)));
   const children: ChildProcess[] = [];
-  const stop = () => Promise.all(children.map(stopChild)).then(() => undefined);
+  // Workers first: they would look for a coordinator that is gone.
+  const stop = async () => {
+    await Promise.all(children.slice(1).map(stopChild));
+    await Promise.all(children.map(stopChild));
+  };
   try {
     const flags = ["--port", String(port), ...coordinatorArguments];
     const { url, tokens } = await run(children, "coordinator", flags, {}).ready;

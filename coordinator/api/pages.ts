@@ -30,11 +30,13 @@ export function servePages(files: BuiltFiles): Hono {
       return serveStatic({ root: files.pages, path: `${page}/index.html` })(c, next);
     });
   }
-  app.get("/assets/*", serveStatic({ root: files.pages }));
-  app.get("/manta.js", serveStatic({ root: files.sdk, path: "manta.js" }));
-  app.get(
-    "/cage/*",
-    serveStatic({ root: files.cage, rewriteRequestPath: (path) => path.slice("/cage".length) }),
-  );
+  if (existsSync(files.pages)) app.get("/assets/*", serveStatic({ root: files.pages }));
+  if (existsSync(files.sdk)) {
+    app.get("/manta.js", serveStatic({ root: files.sdk, path: "manta.js" }));
+  }
+  if (existsSync(files.cage)) {
+    const inside = (path: string) => path.slice("/cage".length);
+    app.get("/cage/*", serveStatic({ root: files.cage, rewriteRequestPath: inside }));
+  }
   return app;
 }

@@ -124,16 +124,20 @@ test("a killed actor answers no more", async () => {
 
 test("an actor whose worker is killed -9 ends, and its callers hear why", async () => {
   const own = await startMesh({ workers: 1, cpus: 1 });
-  const counter = own.mesh.actor(Counter).create();
-  await own.mesh.get(counter.add(1));
-  const never = own.mesh.actor(
-    class Never {
-      wait() {
-        return new Promise<void>(() => {});
-      }
-    },
-  );
-  const waiting = never.create().wait();
+  const handle = own.mesh
+    .actor(
+      class Patient {
+        ready() {
+          return true;
+        }
+        wait() {
+          return new Promise<void>(() => {});
+        }
+      },
+    )
+    .create();
+  await own.mesh.get(handle.ready());
+  const waiting = handle.wait();
   process.kill(own.workerPids[0]!, "SIGKILL");
   const error = await failure(own.mesh.get(waiting));
   expect(error.code).toBe("ACTOR_DIED");

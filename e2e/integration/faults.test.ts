@@ -109,16 +109,14 @@ test("a peer may not use another's ids", async () => {
 
 test("a worker killed -9 in the middle of a task: the task ends on another", async () => {
   const own = await startMesh({ workers: 2, cpus: 1 });
-  const pidOfRunner = own.mesh.remote(
-    async (counter: { get(): Promise<number> }) => {
-      await counter.get();
+  const survivor = own.mesh.remote(
+    async () => {
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       return "done";
     },
     { name: "survivor" },
   );
-  using marker = await own.mesh.put(1);
-  const refs = [pidOfRunner(marker), pidOfRunner(marker)];
+  const refs = [survivor(), survivor()];
   // Both workers run one each now; one of them dies.
   for (;;) {
     const { tasksRunning } = await own.mesh.summary();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { MeshError, ObjectRef, startMesh, type StartedMesh } from "manta";
+import { MeshError, ObjectRef, start, startMesh, type StartedMesh } from "manta";
 
 /** Tasks and objects on real processes: one coordinator, two Node workers with one CPU each. */
 let started: StartedMesh;
@@ -216,20 +216,23 @@ test("a module other than those provided is refused with advice", async () => {
 });
 
 test("when all refs are gone the mesh is empty", async () => {
-  const make = mesh().remote(() => new Float32Array(100_000));
+  await using own = await start({ workers: 1, cpus: 1 });
+  const make = own.remote(() => new Float32Array(100_000));
+  const echo = own.remote((x: unknown) => x);
   {
-    using a = make();
-    using b = await mesh().put(new Uint8Array(200_000));
-    await mesh().get([a, b]);
+    using made = make();
+    using put = await own.put(new Uint8Array(200_000));
+    using box = echo({ inside: [made, put] });
+    const { inside } = (await own.get(box)) as { inside: ObjectRef[] };
+    expect(await own.get(inside[1]!)).toEqual(new Uint8Array(200_000));
+    for (const ref of inside) ref.dispose();
   }
-  const { runTask } = { runTask: mesh().remote(() => 0) };
-  using marker = runTask();
-  await mesh().get(marker);
   for (;;) {
-    const { objects } = await mesh().summary();
-    if (objects <= 1) break;
-    // Refs of earlier tests may wait for the garbage collector.
-    globalThis.gc?.();
-    await new Promise((resolve) => setImmediate(resolve));
+    const { objects } = await own.summary();
+    if (objects === 0) break;
+  }
+  for (;;) {
+    const { objectBytes } = await own.summary();
+    if (objectBytes === 0) break;
   }
 });

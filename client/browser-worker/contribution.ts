@@ -1,0 +1,240 @@
+import { Peer } from "peerjs";
+import { systemClock } from "../../shared/clock.ts";
+import { MeshError, type ErrorCode } from "../../shared/errors.ts";
+import { webRtcDialer } from "../../shared/peer/dialers.ts";
+import type { Welcome } from "../../shared/protocol/messages.ts";
+import type { Transport } from "../../shared/transport/transport.ts";
+import { openWebSocket } from "../../shared/transport/websocket.ts";
+import { WorkerAgent, type WorkerSnapshot } from "../../shared/worker/agent.ts";
+import { Membership } from "../../shared/worker/membership.ts";
+import { openCage, type Cage } from "./cage/cage.ts";
+import { fetchCageAssets } from "./cage/fetch-assets.ts";
+import type {
+  Contribute,
+  Contribution,
+  ContributionOptions,
+  ContributionSnapshot,
+} from "./contribution-types.ts";
+
+const DIAL_MS_MAX = 10_000;
+const NAME_CHARS_MAX = 64;
+/** Browsers do not tell how much memory a tab may use; this much is safe on the devices of today. */
+const MEMORY_BYTES = 2 * 2 ** 30;
+/** How long the browser may take to name its GPU before the tab goes on without. */
+const ADAPTER_MS_MAX = 3_000;
+
+type Phase = ContributionSnapshot["phase"];
+type Counts = Omit<WorkerSnapshot, "peer">;
+
+const NOTHING: Counts = {
+  tasksRunning: 0,
+  tasksDone: 0,
+  tasksFailed: 0,
+  actors: 0,
+  storedBytes: 0,
+  links: [],
+  current: [],
+};
+
+/** Lend this tab to a mesh, until it is stopped, closed, or refused. */
+export const contribute: Contribute = (options) => new TabContribution(options);
+
+class TabContribution implements Contribution {
+  readonly #options: ContributionOptions;
+  readonly #over: Promise<void>;
+  #phase: Phase = "measuring";
+  #gpuName: string | undefined;
+  #error: ContributionSnapshot["error"];
+  #membership: Membership<WorkerAgent> | undefined;
+  /** What was counted in sessions before the one of now. */
+  #before = { tasksDone: 0, tasksFailed: 0 };
+  #last: WorkerSnapshot | undefined;
+  #closeWebRtc = (): void => {};
+
+  constructor(options: ContributionOptions) {
+    this.#options = options;
+    this.#over = this.#run();
+  }
+
+  snapshot(): ContributionSnapshot {
+    const now = this.#last ?? NOTHING;
+    return {
+      ...now,
+      phase: this.#phase,
+      tasksDone: this.#before.tasksDone + now.tasksDone,
+      tasksFailed: this.#before.tasksFailed + now.tasksFailed,
+      ...(this.#gpuName === undefined ? {} : { gpuName: this.#gpuName }),
+      ...(this.#error ? { error: this.#error } : {}),
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase !== "stopped" && this.#phase !== "failed") this.#enter("stopping");
+    this.#membership?.stop("its owner stopped it");
+    await this.#over;
+  }
+
+  async #run(): Promise<void> {
+    let cage: Cage | undefined;
+    const onPageHide = () => this.#membership?.stop("its tab was closed");
+    // Whoever is told of changes has this object only after the constructor returned.
+    await Promise.resolve();
+    this.#changed();
+    addEventListener("pagehide", onPageHide);
+    try {
+      const gpuName = this.#options.gpu ? nameGpu() : undefined;
+      cage = await this.#openCage();
+      this.#gpuName = await gpuName;
+      if (this.#isStopping) return this.#enter("stopped");
+      this.#enter("connecting");
+      this.#membership = this.#joinWith(cage);
+      const reason = await this.#membership.ended;
+      if (reason) this.#fail(reason);
+      else this.#enter("stopped");
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      removeEventListener("pagehide", onPageHide);
+      cage?.close();
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#phase === "stopping";
+  }
+
+  async #openCage(): Promise<Cage> {
+    const { url, name, storeBytesMax, executors } = this.#options;
+    const folder = new URL("/cage/", url);
+    return await openCage({
+      assets: await fetchCageAssets(folder),
+      settings: { workerName: name },
+      url: new URL("cage.html", folder).href,
+      storeBytesMax: Math.floor(storeBytesMax / executors),
+    });
+  }
+
+  #joinWith(cage: Cage): Membership<WorkerAgent> {
+    return new Membership({
+      clock: systemClock,
+      join: () => this.#join(cage),
+      onJoined: () => {
+        this.#noteSnapshot();
+        this.#enter("working");
+      },
+      onOutage: () => this.#enter("connecting"),
+      onOver: () => this.#sessionOver(),
+    });
+  }
+
+  async #join(cage: Cage): Promise<WorkerAgent> {
+    const { url, token, name, gpu, webrtc, executors, storeBytesMax } = this.#options;
+    const socketUrl = `${new URL(url).origin.replace(/^http/, "ws")}/v1/peer`;
+    const transport = await openWebSocket(new WebSocket(socketUrl), {
+      url: socketUrl,
+      deadlineMs: DIAL_MS_MAX,
+    });
+    const capacity = {
+      cpuMilli: executors * 1_000,
+      gpuMilli: gpu && this.#gpuName !== undefined ? 1_000 : 0,
+      memoryBytes: MEMORY_BYTES,
+    };
+    return await WorkerAgent.join({
+      transport,
+      clock: systemClock,
+      hello: {
+        token,
+        runtime: "browser",
+        name: name.slice(0, NAME_CHARS_MAX),
+        webrtc: webrtc && "RTCPeerConnection" in globalThis,
+        capacity,
+        labels: { runtime: "browser", name },
+      },
+      spawner: cage,
+      executorsMin: 1,
+      executorsMax: executors,
+      storeBytesMax,
+      allocate: (sizeBytes) => new Uint8Array(sizeBytes),
+      dialers: (welcome, accept) => this.#dialers(welcome, accept),
+      // oxlint-disable-next-line no-console -- the one place where a tab's engine can be looked into
+      log: (text) => console.warn(`manta: ${text}`),
+      onChange: () => {
+        this.#noteSnapshot();
+        this.#changed();
+      },
+    });
+  }
+
+  #dialers(welcome: Welcome, accept: (transport: Transport) => void) {
+    const { url, webrtc } = this.#options;
+    if (!webrtc || !("RTCPeerConnection" in globalThis)) return [];
+    const rtc = webRtcDialer({
+      Peer,
+      url,
+      welcome,
+      clock: systemClock,
+      accept,
+    });
+    this.#closeWebRtc = () => rtc.close();
+    return [rtc.dialer];
+  }
+
+  #noteSnapshot(): void {
+    this.#last = this.#membership?.session?.snapshot() ?? this.#last;
+  }
+
+  #sessionOver(): void {
+    this.#closeWebRtc();
+    this.#closeWebRtc = () => {};
+    this.#noteSnapshot();
+    if (!this.#last) return;
+    const { tasksDone, tasksFailed } = this.snapshot();
+    this.#before = { tasksDone, tasksFailed };
+    const { backend } = this.#last;
+    this.#last = { ...NOTHING, peer: this.#last.peer, ...(backend ? { backend } : {}) };
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isStopping) return this.#enter("stopped");
+    const text = error instanceof Error || MeshError.is(error) ? error.message : String(error);
+    const code = MeshError.is(error) ? error.code : undefined;
+    this.#error = { text: sentence(text), next: nextStep(code) };
+    this.#enter("failed");
+  }
+
+  #enter(phase: Phase): void {
+    if (this.#phase === phase || (this.#isStopping && phase !== "stopped")) return;
+    this.#phase = phase;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#options.onChange(this.snapshot());
+  }
+}
+
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+function nextStep(code: ErrorCode | undefined): string {
+  switch (code) {
+    case "UNAUTHENTICATED":
+    case "FORBIDDEN":
+      return "Ask whoever runs this mesh for a fresh contribute link, and open that.";
+    case "VERSION_MISMATCH":
+      return "Reload this page to get the version that the mesh speaks.";
+    default:
+      return "Reload this page and press Start again.";
+  }
+}
+
+async function nameGpu(): Promise<string | undefined> {
+  // Absent in browsers without WebGPU and on pages that are not a secure context.
+  const gpu = (navigator as { gpu?: GPU }).gpu;
+  if (!gpu) return undefined;
+  const tooLate = new Promise<null>((resolve) => setTimeout(resolve, ADAPTER_MS_MAX, null));
+  const adapter = await Promise.race([gpu.requestAdapter().catch(() => null), tooLate]);
+  if (!adapter) return undefined;
+  const { vendor, architecture, description } = adapter.info;
+  return description || `${vendor} ${architecture}`.trim() || "WebGPU adapter";
+}

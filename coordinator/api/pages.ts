@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
 import { MeshError } from "../../shared/errors.ts";
@@ -34,9 +34,20 @@ export function servePages(files: BuiltFiles): Hono {
   if (existsSync(files.sdk)) {
     app.get("/manta.js", serveStatic({ root: files.sdk, path: "manta.js" }));
   }
-  if (existsSync(files.cage)) {
+  if (existsSync(`${files.cage}/headers.json`)) {
     const inside = (path: string) => path.slice("/cage".length);
+    const walls = cageHeaders(files.cage);
+    app.get("/cage/cage.html", async (c, next) => {
+      await next();
+      for (const [name, value] of walls) c.header(name, value);
+    });
     app.get("/cage/*", serveStatic({ root: files.cage, rewriteRequestPath: inside }));
   }
   return app;
+}
+
+/** The headers that make the cage a cage: written by its build, because they name its script. */
+function cageHeaders(folder: string): [string, string][] {
+  const file = `${folder}/headers.json`;
+  return Object.entries(JSON.parse(readFileSync(file, "utf8")) as Record<string, string>);
 }

@@ -26,6 +26,7 @@ import {
 } from "../scheduler/types.ts";
 import { ActorRegistry } from "./actor-registry.ts";
 import { Acquaintances } from "./acquaintances.ts";
+import { EarlyInterest } from "./early-interest.ts";
 import { directoryEventOf, requireMine } from "./object-messages.ts";
 import { objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
@@ -55,6 +56,7 @@ export class ControlPlane {
   readonly #ports: ControlPorts;
   readonly #queue: (SchedulerEffect | DirectoryEffect)[] = [];
   readonly #acquaintances: Acquaintances;
+  readonly #early = new EarlyInterest();
   #nowMs = 0;
 
   constructor(ports: ControlPorts) {
@@ -107,6 +109,10 @@ export class ControlPlane {
   tick(atMs: number): void {
     this.#nowMs = atMs;
     this.#schedule({ type: "tick" });
+    for (const { object, peers } of this.#early.expired(atMs)) {
+      for (const peer of peers)
+        this.#queue.push({ type: "answer", peer, object, record: undefined });
+    }
     this.#settleEffects();
   }
 
@@ -287,7 +293,33 @@ export class ControlPlane {
   }
 
   #direct(event: DirectoryEvent): void {
+    if (this.#isEarly(event)) return;
     for (const effect of stepDirectory(this.directory, event)) this.#queue.push(effect);
+    if (!("object" in event)) return;
+    const interest = this.#early.take(event.object);
+    for (const peer of interest?.holding ?? []) {
+      this.#direct({ type: "held", peer, objects: [event.object] });
+    }
+    for (const peer of interest?.locating ?? []) {
+      this.#direct({ type: "located", peer, object: event.object });
+    }
+  }
+
+  /** Keep questions about objects that are still on their way here. */
+  #isEarly(event: DirectoryEvent): boolean {
+    const { objects } = this.directory;
+    const context = { nowMs: this.#nowMs, isConnected: (peer: PeerId) => this.peers.has(peer) };
+    if (event.type === "located" && !objects.has(event.object)) {
+      return this.#early.locate(event.object, event.peer, context);
+    }
+    if (event.type === "held" || event.type === "released") {
+      for (const object of event.objects) {
+        if (objects.has(object)) continue;
+        if (event.type === "held") this.#early.hold(object, event.peer, context);
+        else this.#early.release(object, event.peer);
+      }
+    }
+    return false;
   }
 
   #settleEffects(): void {

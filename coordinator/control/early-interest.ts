@@ -1,0 +1,72 @@
+import { makerOf, type ObjectId, type PeerId } from "../../shared/ids.ts";
+
+/** How long an object that another peer mentioned may take to be announced by its maker. */
+export const EARLY_MS_MAX = 2_000;
+
+interface Interest {
+  readonly untilMs: number;
+  readonly locating: Set<PeerId>;
+  readonly holding: Set<PeerId>;
+}
+
+/**
+ * Interest in objects the coordinator has not heard of yet. A caller tells an actor of a ref
+ * directly and the coordinator of the object by another connection, so the actor's question may
+ * come first. Such a question waits a moment before the answer is "freed".
+ */
+export class EarlyInterest {
+  /** Oldest first, as all wait equally long. */
+  readonly #interests = new Map<ObjectId, Interest>();
+
+  /**
+   * Note that `peer` asks for an unknown object.
+   * @returns false if it cannot be on its way: its maker is gone, or asks itself.
+   */
+  locate(object: ObjectId, peer: PeerId, context: EarlyContext): boolean {
+    const interest = this.#note(object, peer, context);
+    interest?.locating.add(peer);
+    return interest !== undefined;
+  }
+
+  hold(object: ObjectId, peer: PeerId, context: EarlyContext): void {
+    this.#note(object, peer, context)?.holding.add(peer);
+  }
+
+  release(object: ObjectId, peer: PeerId): void {
+    this.#interests.get(object)?.holding.delete(peer);
+  }
+
+  /** The object is known now: who holds it and who asked for it. */
+  take(object: ObjectId): Interest | undefined {
+    if (this.#interests.size === 0) return undefined;
+    const interest = this.#interests.get(object);
+    this.#interests.delete(object);
+    return interest;
+  }
+
+  /** Questions that have waited long enough. */
+  *expired(nowMs: number): IterableIterator<{ object: ObjectId; peers: Iterable<PeerId> }> {
+    for (const [object, { untilMs, locating }] of this.#interests) {
+      if (untilMs > nowMs) return;
+      this.#interests.delete(object);
+      yield { object, peers: locating };
+    }
+  }
+
+  #note(object: ObjectId, peer: PeerId, context: EarlyContext): Interest | undefined {
+    const maker = makerOf(object);
+    if (maker === peer || !context.isConnected(maker)) return undefined;
+    let interest = this.#interests.get(object);
+    if (!interest) {
+      const untilMs = context.nowMs + EARLY_MS_MAX;
+      interest = { untilMs, locating: new Set(), holding: new Set() };
+      this.#interests.set(object, interest);
+    }
+    return interest;
+  }
+}
+
+export interface EarlyContext {
+  readonly nowMs: number;
+  isConnected(peer: PeerId): boolean;
+}

@@ -1,0 +1,187 @@
+import type { CallableId, ObjectId } from "../../shared/ids.ts";
+import type { Define } from "../../shared/protocol/messages.ts";
+import type { Demands, Labels } from "../../shared/protocol/schema.ts";
+import type { Expectation } from "./expectations.ts";
+import type { Program } from "./program.ts";
+import type { VirtualDriver } from "./virtual-driver.ts";
+import type { World } from "./world.ts";
+
+const BURST_TASKS_MAX = 60;
+const CHAIN_TASKS_MAX = 20;
+/** More than any virtual worker has. */
+const HOPELESS_GPU_MILLI = 64_000;
+
+/** Chooses what one driver does, and when. */
+export class DriverPlan {
+  readonly #world: World;
+  readonly #driver: VirtualDriver;
+  readonly #functions: Define[] = [];
+  readonly #actorClasses: Define[] = [];
+  readonly #callableOf = new Map<ObjectId, CallableId>();
+  #isReading = false;
+
+  constructor(world: World, driver: VirtualDriver) {
+    this.#world = world;
+    this.#driver = driver;
+    for (let i = 1 + world.below(4); i > 0; i--) this.#functions.push(this.#callable("function"));
+    for (let i = world.below(3); i > 0; i--) this.#actorClasses.push(this.#callable("actor-class"));
+  }
+
+  /** Spread its actions over the time that faults last. */
+  start(actionsMax: number, forMs: number): void {
+    for (let i = 0; i < actionsMax; i++) {
+      this.#driver.after(this.#world.below(forMs), () => this.#act());
+    }
+  }
+
+  /** The faults are over: nobody will ever come who could run these. */
+  cancelHopeless(): void {
+    const hopeless = this.#functions.filter(({ demands }) => demands.gpuMilli > 1_000);
+    const ids = new Set(hopeless.map(({ callable }) => callable));
+    this.#driver.cancelHopeless((callable) => ids.has(callable), this.#callableOf);
+  }
+
+  /** Look at all that is held, then let go of everything. @returns whether all is let go. */
+  finish(): boolean {
+    const { held, actors } = this.#driver;
+    if (!this.#isReading) {
+      this.#isReading = true;
+      for (const expected of held.values()) this.#driver.readHeld(expected);
+      return false;
+    }
+    for (const expected of held.values()) if (expected.reads > 0) return false;
+    for (const actor of actors.values()) this.#driver.endActor(actor);
+    for (const expected of held.values()) this.#driver.release(expected);
+    return true;
+  }
+
+  #act(): void {
+    const dice = this.#world.below(100);
+    if (dice < 30) this.#submit(this.#pickFunction(), this.#someHeld(3), this.#someHeld(2));
+    else if (dice < 40) this.#burst();
+    else if (dice < 45) this.#chain();
+    else if (dice < 55) this.#driver.putValue(this.#someHeld(2), this.#world.prng.chance(1, 2));
+    else if (dice < 70) this.#onHeld((expected) => this.#driver.release(expected));
+    else if (dice < 76) this.#onHeld((expected) => this.#driver.readHeld(expected));
+    else if (dice < 80) this.#cancelSome();
+    else if (dice < 86) this.#createActor();
+    else if (dice < 96) this.#callSome();
+    else if (dice < 98) this.#explain();
+    else this.#endSome();
+  }
+
+  #submit(
+    callable: Define,
+    dependencies: readonly Expectation[],
+    contained: readonly Expectation[],
+  ): Expectation {
+    const program = this.#program(contained.map(({ object }) => object));
+    const submission = { callable, program, dependencies, contained };
+    const expected = this.#driver.submit(submission);
+    this.#callableOf.set(expected.object, callable.callable);
+    return expected;
+  }
+
+  #burst(): void {
+    const callable = this.#pickFunction();
+    for (let i = 1 + this.#world.below(BURST_TASKS_MAX); i > 0; i--) {
+      const expected = this.#submit(callable, [], []);
+      if (this.#world.prng.chance(1, 2)) this.#driver.release(expected);
+    }
+  }
+
+  #chain(): void {
+    let last: Expectation | undefined;
+    for (let i = 1 + this.#world.below(CHAIN_TASKS_MAX); i > 0; i--) {
+      const next = this.#submit(this.#pickFunction(), last ? [last] : [], []);
+      if (last) this.#driver.release(last);
+      last = next;
+    }
+  }
+
+  #createActor(): void {
+    const callable = this.#world.pick(this.#actorClasses);
+    if (callable) this.#submit(callable, this.#someHeld(1), []);
+  }
+
+  #callSome(): void {
+    const actor = this.#world.pick(this.#driver.actors.values());
+    if (!actor?.worker) return;
+    for (let i = 1 + this.#world.below(4); i > 0; i--) {
+      this.#driver.callActor(actor, this.#program([]));
+    }
+  }
+
+  #endSome(): void {
+    const actor = this.#world.pick(this.#driver.actors.values());
+    if (actor) this.#driver.endActor(actor);
+  }
+
+  #cancelSome(): void {
+    const tasks = this.#driver.unsettled.filter(({ kind }) => kind !== "call");
+    const expected = this.#world.pick(tasks);
+    if (expected) this.#driver.cancel(expected);
+  }
+
+  #explain(): void {
+    const expected = this.#world.pick(this.#driver.held.values());
+    if (!expected) return;
+    this.#driver.send({ type: "query", request: 1, what: "explain", object: expected.object });
+    this.#driver.send({ type: "query", request: 2, what: "peers" });
+    this.#driver.send({ type: "query", request: 3, what: "mesh" });
+  }
+
+  #onHeld(act: (expected: Expectation) => void): void {
+    const expected = this.#world.pick(this.#driver.held.values());
+    if (expected) act(expected);
+  }
+
+  #someHeld(countMax: number): Expectation[] {
+    const all = [...this.#driver.held.values()];
+    const some: Expectation[] = [];
+    for (let i = this.#world.below(countMax + 1); i > 0; i--) {
+      const one = this.#world.pick(all);
+      if (one) some.push(one);
+    }
+    return some;
+  }
+
+  #pickFunction(): Define {
+    return this.#world.pick(this.#functions)!;
+  }
+
+  #program(contained: readonly ObjectId[]): Program {
+    const { prng, scenario } = this.#world;
+    const kind = prng.below(20);
+    return {
+      runMs: prng.chance(1, 2) ? prng.below(3) : prng.below(scenario.runMsMax),
+      result: kind === 0 ? "throws" : kind < 8 ? "big" : "small",
+      puts: prng.chance(1, 8) ? 1 + prng.below(2) : 0,
+      passes: contained.filter(() => prng.chance(1, 2)),
+    };
+  }
+
+  #callable(kind: Define["kind"]): Define {
+    const { prng } = this.#world;
+    const isHopeless = kind === "function" && this.#functions.length > 0 && prng.chance(1, 10);
+    const isActor = kind === "actor-class";
+    const demands: Demands = {
+      cpuMilli: isActor ? prng.below(3) * 500 : prng.below(5) * 500,
+      gpuMilli: isHopeless ? HOPELESS_GPU_MILLI : prng.chance(1, 8) ? 1_000 : 0,
+      memoryBytes: prng.chance(1, 8) ? 2 ** 29 : 0,
+      ...(prng.chance(1, 8) ? { custom: { lab: 1_000 } } : {}),
+    };
+    const labels: Labels = prng.chance(1, 8) ? { runtime: "browser" } : {};
+    return {
+      type: "define",
+      callable: this.#driver.newId<CallableId>(),
+      kind,
+      name: kind,
+      source: "",
+      demands,
+      labels,
+      retriesMax: prng.below(5),
+      priority: prng.below(3) - 1,
+    };
+  }
+}

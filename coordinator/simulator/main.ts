@@ -1,0 +1,43 @@
+import { drawScenario } from "./scenario.ts";
+import { simulate } from "./simulator.ts";
+import { parseArgs } from "node:util";
+import process from "node:process";
+
+/**
+ * `npm run sim -- --seeds 5000 [--first 1]` looks for a seed that breaks the coordinator;
+ * `SEED=123 npm run sim -- --trace` replays one and prints every event and message.
+ */
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "1000" },
+    first: { type: "string", default: "1" },
+    trace: { type: "boolean", default: false },
+  },
+});
+const replayed = process.env["SEED"];
+const first = Number(replayed ?? values.first);
+const count = replayed ? 1 : Number(values.seeds);
+const startedMs = performance.now();
+let events = 0;
+let failed = 0;
+
+for (let seed = first; seed < first + count; seed++) {
+  try {
+    const result = simulate(drawScenario(seed), values.trace ? print : undefined);
+    events += result.events;
+    if (replayed) print(JSON.stringify(result));
+  } catch (error) {
+    failed += 1;
+    print(`seed ${seed}: ${replayed ? (error as Error).stack : (error as Error).message}`);
+    if (replayed && (error as Error).cause) print(String(((error as Error).cause as Error).stack));
+    else if ((error as Error).cause) print(`  ${((error as Error).cause as Error).message}`);
+  }
+}
+const seconds = (performance.now() - startedMs) / 1000;
+const rate = `${(count / seconds).toFixed(1)} seeds/s, ${Math.round(events / seconds)} events/s`;
+print(`${count} seeds, ${failed} failed, ${seconds.toFixed(1)} s: ${rate}`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

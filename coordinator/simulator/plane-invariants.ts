@@ -1,0 +1,46 @@
+import type { ControlPlane } from "../control/control-plane.ts";
+import { checkInvariants as checkDirectory } from "../directory/invariants.ts";
+import { checkInvariants as checkScheduler } from "../scheduler/invariants.ts";
+import { invariant } from "../../shared/errors.ts";
+import type { ObjectId, TaskId } from "../../shared/ids.ts";
+
+/** Check the scheduler, the directory, and that the two and the control plane agree. Linear. */
+export function checkPlane(plane: ControlPlane): void {
+  const { scheduler, directory, payloads, peers } = plane;
+  checkScheduler(scheduler);
+  const holds = new Map<ObjectId, number>();
+  for (const { held } of payloads.values()) {
+    for (const object of held) holds.set(object, (holds.get(object) ?? 0) + 1);
+  }
+  checkDirectory(directory, holds);
+
+  let alive = 0;
+  for (const task of scheduler.tasks.values()) {
+    if (task.state === "alive") alive += 1;
+    else invariant(payloads.has(task.id), `${task.id} is scheduled without its payload`);
+    invariant(plane.callables.has(task.group.id), `${task.id}: its callable is forgotten`);
+  }
+  invariant(payloads.size === scheduler.tasks.size - alive, "payloads without a task");
+  invariant(plane.actors.living === alive, "the registry and the scheduler count other actors");
+  for (const record of directory.objects.values()) {
+    if (record.phase !== "pending") continue;
+    const isComing = record.promisedBy || payloads.has(record.id as string as TaskId);
+    invariant(isComing, `${record.id}: pending, and nobody makes it`);
+    for (const task of scheduler.dependents.get(record.id) ?? []) {
+      invariant(task.missing?.has(record.id), `${task.id} does not wait for ${record.id}`);
+    }
+  }
+  for (const object of scheduler.dependents.keys()) {
+    const phase = directory.objects.get(object)?.phase;
+    invariant(phase === "pending", `tasks wait for ${object}, which is ${phase}`);
+  }
+  for (const worker of scheduler.workers.keys()) {
+    invariant(peers.has(worker), `${worker} is scheduled and not connected`);
+  }
+  for (const peer of directory.heldBy.keys()) {
+    invariant(peers.has(peer), `${peer} holds objects and is not connected`);
+  }
+  for (const peer of directory.storedBy.keys()) {
+    invariant(peers.has(peer), `${peer} stores objects and is not connected`);
+  }
+}

@@ -1,0 +1,256 @@
+import { invariant, type ErrorCode } from "../../shared/errors.ts";
+import type { ActorId, CallableId, ObjectId, TaskId } from "../../shared/ids.ts";
+import type {
+  CoordinatorMessage,
+  Define,
+  Hello,
+  ObjectState,
+} from "../../shared/protocol/messages.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import type { CallAnswer } from "./data-plane.ts";
+import { checkFailure, checkSameFate, type Expectation, type KnownActor } from "./expectations.ts";
+import { BIG_BYTES, encode, type Content, type Program } from "./program.ts";
+import { VirtualPeer, type Mesh } from "./virtual-peer.ts";
+
+/** A task that nobody can run must have been warned of by then. */
+const WARNED_MS_MAX = 20_000;
+
+export interface Submission {
+  readonly callable: Define;
+  readonly program: Program;
+  readonly dependencies: readonly Expectation[];
+  readonly contained: readonly Expectation[];
+}
+
+/**
+ * Submits work, holds refs and lets them go, and checks that each object comes to the one end it
+ * may come to. What it does when is {@link DriverPlan}'s.
+ */
+export class VirtualDriver extends VirtualPeer {
+  readonly held = new Map<ObjectId, Expectation>();
+  readonly actors = new Map<ActorId, KnownActor>();
+  readonly #unsettled = new Map<ObjectId, Expectation>();
+  readonly #defined = new Set<CallableId>();
+  readonly #onJoined: (driver: VirtualDriver) => void;
+  #settled = 0;
+  #warnings = 0;
+
+  constructor(mesh: Mesh, hello: Hello, onJoined: (driver: VirtualDriver) => void) {
+    super(mesh, hello, () => {});
+    this.#onJoined = onJoined;
+  }
+
+  get settled(): number {
+    return this.#settled;
+  }
+
+  /** Submitted, and not heard of. */
+  get unsettled(): readonly Expectation[] {
+    return [...this.#unsettled.values()];
+  }
+
+  submit({ callable, program, dependencies, contained }: Submission): Expectation {
+    const task = this.newId<TaskId>();
+    const object = task as string as ObjectId;
+    const isActor = callable.kind === "actor-class";
+    for (const arg of [...dependencies, ...contained]) this.#share(arg);
+    if (!this.#defined.has(callable.callable)) this.send(callable);
+    this.#defined.add(callable.callable);
+    this.send({
+      type: "submit",
+      task,
+      callable: callable.callable,
+      args: encode(program),
+      ...(dependencies.length > 0 ? { dependencies: idsOf(dependencies) } : {}),
+      ...(contained.length > 0 ? { contained: idsOf(contained) } : {}),
+    });
+    const args = [...dependencies, ...contained];
+    const expected = this.#expect(object, isActor ? "actor" : "task", args);
+    expected.asked = 1;
+    if (program.result === "throws") expected.excuses.add("TASK_FAILED");
+    this.#unsettled.set(object, expected);
+    if (!isActor) return expected;
+    const id = object as string as ActorId;
+    const actor = { id, creation: expected, calls: new Set<Expectation>() };
+    this.actors.set(id, { ...actor, worker: undefined, isOver: false });
+    this.send({ type: "locate-actor", actor: id });
+    return expected;
+  }
+
+  putValue(contained: readonly Expectation[], isBig: boolean): Expectation {
+    for (const inner of contained) this.#share(inner);
+    const object = this.newId<ObjectId>();
+    const expected = this.#expect(object, "put", contained);
+    this.put({ of: object, refs: idsOf(contained) }, isBig);
+    return expected;
+  }
+
+  callActor(actor: KnownActor, program: Program): void {
+    const result = this.newId<ObjectId>();
+    const expected = this.#expect(result, "call", [actor.creation]);
+    expected.isShared = false;
+    if (program.result === "throws") expected.excuses.add("TASK_FAILED");
+    this.#unsettled.set(result, expected);
+    actor.calls.add(expected);
+    const call = { actor: actor.id, caller: this.self, result, program };
+    this.mesh.dataPlane.call(actor.worker!, call, (answer) => this.#onAnswer(expected, answer));
+  }
+
+  endActor(actor: KnownActor): void {
+    actor.creation.excuses.add("ACTOR_DIED").add("TASK_CANCELLED");
+    this.send({ type: "end-actor", actor: actor.id });
+  }
+
+  cancel(expected: Expectation): void {
+    expected.excuses.add("TASK_CANCELLED").add("ACTOR_DIED");
+    this.send({ type: "cancel-task", task: expected.object as string as TaskId });
+  }
+
+  release(expected: Expectation): void {
+    if (expected.reads > 0 || !this.held.delete(expected.object)) return;
+    if (expected.isShared) this.send({ type: "release", objects: [expected.object] });
+  }
+
+  /** Get the value of a held object, and check it. */
+  readHeld(expected: Expectation): void {
+    expected.reads += 1;
+    const go = (state: ObjectState) => this.read(state, (outcome) => this.#wasRead(expected, outcome));
+    if (expected.state) return go(expected.state);
+    if (!expected.isShared) return void (expected.reads -= 1);
+    expected.asked += 1;
+    this.locate(expected.object, go);
+  }
+
+  /** Give up what nobody can ever run; it must have been warned of. */
+  cancelHopeless(isHopeless: (callable: CallableId) => boolean, callableOf: Map<ObjectId, CallableId>) {
+    for (const expected of this.unsettled) {
+      const callable = callableOf.get(expected.object);
+      if (!callable || !isHopeless(callable)) continue;
+      const waitedMs = this.mesh.world.nowMs - expected.submittedMs;
+      const isFree = expected.args.length === 0;
+      invariant(
+        !isFree || waitedMs < WARNED_MS_MAX || this.#warnings > 0,
+        `${expected.object} waited ${waitedMs} ms for a worker that will never come, unwarned`,
+      );
+      this.cancel(expected);
+    }
+  }
+
+  protected override onWelcome(): void {
+    this.#onJoined(this);
+  }
+
+  protected override onMessage(message: CoordinatorMessage): void {
+    if (message.type === "warning") this.#warnings += 1;
+    else if (message.type === "object-located") this.#onState(message.state);
+    else if (message.type === "actor-located") this.#onActor(message);
+  }
+
+  override call(): void {
+    invariant(false, "a driver hosts no actors");
+  }
+
+  #expect(object: ObjectId, kind: Expectation["kind"], args: readonly Expectation[]): Expectation {
+    const expected: Expectation = {
+      object,
+      kind,
+      excuses: new Set<ErrorCode>(),
+      args,
+      submittedMs: this.mesh.world.nowMs,
+      state: undefined,
+      isShared: true,
+      reads: 0,
+      asked: 0,
+    };
+    this.held.set(object, expected);
+    return expected;
+  }
+
+  /** The result of a call leaves this driver: the coordinator must know of it. */
+  #share(expected: Expectation): void {
+    if (expected.isShared) return;
+    expected.isShared = true;
+    const { object, state } = expected;
+    if (!state) this.send({ type: "promise-object", object });
+    else this.#fulfil(expected, state);
+  }
+
+  #fulfil({ object }: Expectation, { inline, error }: ObjectState): void {
+    this.send({
+      type: "put-object",
+      object,
+      sizeBytes: inline?.byteLength ?? 0,
+      ...(error ? { error } : inline ? { inline } : {}),
+    });
+    // Whoever makes an object holds it; this one may be unwanted by now.
+    if (!this.held.has(object)) this.send({ type: "release", objects: [object] });
+  }
+
+  #onState(state: ObjectState): void {
+    const expected = this.#unsettled.get(state.object) ?? this.held.get(state.object);
+    if (!expected) return;
+    if (expected.state) checkSameFate(expected.state, state);
+    if (this.#unsettled.has(state.object)) this.#settle(expected, state);
+    else expected.state = state;
+  }
+
+  #settle(expected: Expectation, state: ObjectState): void {
+    invariant(this.#unsettled.delete(expected.object), `${expected.object} settled twice`);
+    this.#settled += 1;
+    expected.state = state;
+    if (state.error) checkFailure(this.mesh.world, expected, state.error.code);
+    else if (state.inline) this.readHeld(expected);
+  }
+
+  #wasRead(expected: Expectation, outcome: Content | WireError): void {
+    expected.reads -= 1;
+    if ("code" in outcome) return checkFailure(this.mesh.world, expected, outcome.code);
+    invariant(outcome.of === expected.object, `${expected.object} has the value of ${outcome.of}`);
+    if (!this.held.has(expected.object)) return;
+    for (const ref of outcome.refs) {
+      if (this.held.has(ref)) continue;
+      this.send({ type: "hold", objects: [ref] });
+      this.#expect(ref, "inner", [expected]);
+    }
+  }
+
+  #onActor(message: Extract<CoordinatorMessage, { type: "actor-located" }>): void {
+    const actor = this.actors.get(message.actor);
+    if (!actor) return;
+    actor.worker = message.worker;
+    if (!message.error) return;
+    actor.isOver = true;
+    this.actors.delete(actor.id);
+    const error = { code: "ACTOR_DIED", message: message.error.message } as const;
+    for (const call of actor.calls) {
+      const { object, state } = call;
+      if (!state) {
+        if (call.isShared) this.#fulfil(call, { object, error });
+        this.#settle(call, { object, error });
+      } else if (!state.inline && !state.error) {
+        // Its worker may have gone before it could tell the coordinator of this big result.
+        this.#fulfil(call, { object, error: { ...error, code: "OBJECT_LOST" } });
+      }
+    }
+  }
+
+  #onAnswer(call: Expectation, { inline, error }: CallAnswer): void {
+    const { object } = call;
+    const isBig = !inline && !error;
+    const wasShared = call.isShared;
+    if (isBig && !wasShared) {
+      // Made known by its maker too; whichever comes first, this hold can be released.
+      call.isShared = true;
+      this.send({ type: "promise-object", object });
+      if (!this.held.has(object)) this.send({ type: "release", objects: [object] });
+    }
+    if (!this.#unsettled.has(object)) return;
+    const state: ObjectState = isBig
+      ? { object, sizeBytes: BIG_BYTES, locations: [] }
+      : { object, ...(error ? { error } : { inline: encode(inline!) }) };
+    if (wasShared && !isBig) this.#fulfil(call, state);
+    this.#settle(call, state);
+  }
+}
+
+const idsOf = (all: readonly Expectation[]): ObjectId[] => all.map(({ object }) => object);

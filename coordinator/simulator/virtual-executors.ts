@@ -1,0 +1,64 @@
+import type { Outcome } from "../../shared/worker/executor-api.ts";
+import type { ExecutorId, OrderKey } from "../../shared/worker/machine/types.ts";
+import type { VirtualPeer } from "./virtual-peer.ts";
+
+const START_MS = 30;
+
+export interface ExecutorEvents {
+  ready(executor: ExecutorId): void;
+  /** @returns how long the order runs, or that its executor crashes over it. */
+  begin(key: OrderKey): number | "crash";
+  /** @returns what became of it, or nothing if nobody wants to know any more. */
+  finish(key: OrderKey): Outcome | undefined;
+  finished(executor: ExecutorId, outcome: Outcome): void;
+  ended(executor: ExecutorId, reason: string): void;
+}
+
+/** Executors that take virtual time: each runs its orders one after the other. */
+export class VirtualExecutors {
+  readonly #host: VirtualPeer;
+  readonly #events: ExecutorEvents;
+  readonly #queues = new Map<ExecutorId, OrderKey[]>();
+
+  constructor(host: VirtualPeer, events: ExecutorEvents) {
+    this.#host = host;
+    this.#events = events;
+  }
+
+  spawn(executor: ExecutorId): void {
+    const queue: OrderKey[] = [];
+    this.#queues.set(executor, queue);
+    this.#host.after(START_MS, () => {
+      if (this.#queues.get(executor) === queue) this.#events.ready(executor);
+      if (queue.length > 0) this.#start(executor, queue);
+    });
+  }
+
+  stop(executor: ExecutorId): void {
+    this.#queues.delete(executor);
+  }
+
+  give(executor: ExecutorId, key: OrderKey): void {
+    const queue = this.#queues.get(executor);
+    if (!queue) return;
+    queue.push(key);
+    if (queue.length === 1) this.#start(executor, queue);
+  }
+
+  #start(executor: ExecutorId, queue: OrderKey[]): void {
+    const [key] = queue;
+    if (key === undefined) return;
+    const ranForMs = this.#events.begin(key);
+    this.#host.after(ranForMs === "crash" ? 1 : ranForMs, () => {
+      if (this.#queues.get(executor) !== queue || queue[0] !== key) return;
+      if (ranForMs === "crash") {
+        this.#queues.delete(executor);
+        return this.#events.ended(executor, "a fault was injected");
+      }
+      const outcome = this.#events.finish(key) ?? { key, ranForMs };
+      queue.shift();
+      this.#events.finished(executor, { ...outcome, ranForMs });
+      if (this.#queues.get(executor) === queue) this.#start(executor, queue);
+    });
+  }
+}

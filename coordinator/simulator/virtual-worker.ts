@@ -1,0 +1,286 @@
+import type { ActorId, ObjectId } from "../../shared/ids.ts";
+import type {
+  CoordinatorMessage,
+  Define,
+  Hello,
+  ObjectState,
+  Run,
+} from "../../shared/protocol/messages.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import type { Outcome } from "../../shared/worker/executor-api.ts";
+import { checkInvariants } from "../../shared/worker/machine/invariants.ts";
+import { emptyState } from "../../shared/worker/machine/state.ts";
+import { step } from "../../shared/worker/machine/step.ts";
+import type {
+  MachineEffect,
+  MachineEvent,
+  MachineState,
+  OrderKey,
+  OrderRecord,
+} from "../../shared/worker/machine/types.ts";
+import type { ActorCall, CallAnswer } from "./data-plane.ts";
+import { BIG_BYTES, decodeProgram, encode, type Content, type Program } from "./program.ts";
+import { VirtualExecutors } from "./virtual-executors.ts";
+import { VirtualPeer, type Mesh } from "./virtual-peer.ts";
+
+const HEARTBEAT_MS = 5_000;
+const TICK_MS = 500;
+const HAND_OVER_MS = 60_000;
+
+type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
+
+/** What an order is to do, and what came of it. */
+interface Job {
+  readonly program: Program;
+  readonly result: ObjectId;
+  readonly run: Run | undefined;
+  readonly caller: ActorCall["caller"] | undefined;
+  readonly answer: ((answer: CallAnswer) => void) | undefined;
+  content: Content | undefined;
+  /** Refs that its code has in hand. */
+  held: readonly ObjectId[];
+}
+
+/** The real worker machine, with virtual executors, store and links around it. */
+export class VirtualWorker extends VirtualPeer {
+  readonly #state: MachineState;
+  readonly #slowness: number;
+  readonly #executors: VirtualExecutors;
+  readonly #defines = new Map<string, Define>();
+  readonly #jobs = new Map<OrderKey, Job>();
+  readonly #states = new Map<ObjectId, ObjectState>();
+  /** How many jobs hold a ref; the coordinator is told of the first and the last. */
+  readonly #holds = new Map<ObjectId, number>();
+  #ordersMade = 0;
+
+  constructor(mesh: Mesh, hello: Hello & { capacity: object }, slowness: number, onOver: () => void) {
+    super(mesh, hello, onOver);
+    this.#slowness = slowness;
+    this.#state = emptyState({
+      workerName: hello.name,
+      capacity: hello.capacity,
+      executorsMin: 1,
+      executorsMax: Math.max(1, Math.floor(hello.capacity.cpuMilli / 1000)),
+    });
+    this.#executors = new VirtualExecutors(this, {
+      ready: (executor) => this.#feed({ type: "executor-ready", executor }),
+      begin: (key) => this.#begin(key),
+      finish: (key) => this.#finish(key),
+      finished: (executor, outcome) => this.#feed({ type: "order-finished", executor, outcome }),
+      ended: (executor, reason) => this.#feed({ type: "executor-ended", executor, reason }),
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.#state.orders.size === 0;
+  }
+
+  /** Drop a copy that it only fetched. */
+  evict(): void {
+    if (!this.isJoined || !this.isIdle) return;
+    const copies = [...this.store.keys()].filter((object) => this.#states.has(object));
+    const object = this.mesh.world.pick(copies);
+    if (!object) return;
+    this.store.delete(object);
+    this.mesh.world.losses += 1;
+    this.send({ type: "copy-lost", object });
+  }
+
+  protected override onWelcome(): void {
+    this.#feed({ type: "started" });
+    this.#beat();
+    this.#tick();
+  }
+
+  protected override onMessage(message: CoordinatorMessage): void {
+    switch (message.type) {
+      case "define":
+        this.#defines.set(message.callable, message);
+        return;
+      case "run":
+        return this.#run(message);
+      case "cancel-run": {
+        const { task, attempt } = message;
+        return this.#feed({ type: "run-cancelled", task, attempt });
+      }
+      case "stop-actor":
+        return this.#feed({ type: "actor-stopped", actor: message.actor });
+    }
+  }
+
+  override call(call: ActorCall, answer: (answer: CallAnswer) => void): void {
+    const { actor, caller, result, program } = call;
+    const key = this.#take({ program, result, run: undefined, caller, answer });
+    this.#feed({ type: "call-received", key, actor, caller, missing: [] });
+  }
+
+  #run(run: Run): void {
+    const define = this.#defines.get(run.callable);
+    if (!define) throw new Error(`${run.task}: ${run.callable} was never defined here`);
+    const { task, attempt, dependencies = [] } = run;
+    const program = decodeProgram(run.args);
+    const result = task as string as ObjectId;
+    const key = this.#take({ program, result, run, caller: undefined, answer: undefined });
+    for (const state of dependencies) this.#states.set(state.object, state);
+    const refusal = dependencies.find(({ error }) => error)?.error;
+    const missing = dependencies
+      .filter(({ object, inline }) => !inline && !this.store.has(object))
+      .map(({ object }) => object);
+    this.#feed({
+      type: "run-ordered",
+      key,
+      kind: define.kind === "actor-class" ? "create-actor" : "task",
+      task,
+      attempt,
+      callable: run.callable,
+      name: define.name,
+      demands: define.demands,
+      missing,
+      ...(refusal ? { refusal } : {}),
+    });
+  }
+
+  #take(job: Omit<Job, "content" | "held">): OrderKey {
+    const key = `o${this.#ordersMade++}`;
+    this.#jobs.set(key, { ...job, content: undefined, held: [] });
+    return key;
+  }
+
+  #begin(key: OrderKey): number | "crash" {
+    const { world } = this.mesh;
+    const job = this.#jobs.get(key);
+    if (job?.run && world.strikes(world.scenario.executorCrashPermille)) {
+      world.losses += 1;
+      return "crash";
+    }
+    if (job && job.held.length === 0) {
+      for (const object of job.program.passes) this.#hold(object, true);
+      job.held = job.program.passes;
+    }
+    return (job?.program.runMs ?? 0) * this.#slowness;
+  }
+
+  #finish(key: OrderKey): Outcome | undefined {
+    const job = this.#jobs.get(key);
+    if (!job) return undefined;
+    const { program, result } = job;
+    if (program.result === "throws") {
+      return { key, ranForMs: 0, error: { code: "TASK_FAILED", message: `${result} threw` } };
+    }
+    const refs = [...program.passes];
+    for (let i = 0; i < program.puts; i++) {
+      const inner = { of: this.newId<ObjectId>(), refs: [] };
+      this.put(inner, i % 2 === 0);
+      this.#hold(inner.of, false);
+      refs.push(inner.of);
+    }
+    job.held = refs;
+    job.content = { of: result, refs };
+    return { key, ranForMs: 0, value: { bytes: encode(job.content), contained: refs } };
+  }
+
+  #feed(event: Untimed<MachineEvent>): void {
+    const timed = { ...event, atMs: this.mesh.world.nowMs } as MachineEvent;
+    for (const effect of step(this.#state, timed)) this.#perform(effect);
+    checkInvariants(this.#state);
+  }
+
+  #perform(effect: MachineEffect): void {
+    switch (effect.type) {
+      case "spawn-executor":
+        return this.#executors.spawn(effect.executor);
+      case "stop-executor":
+        return this.#executors.stop(effect.executor);
+      case "give-order":
+        return this.#executors.give(effect.executor, effect.key);
+      case "fetch-object":
+        return this.#fetch(effect.object);
+      case "ignore-order":
+        this.#jobs.delete(effect.key);
+        return;
+      case "report-task":
+      case "report-call":
+        return this.#report(effect.order, effect.outcome);
+      case "drop-actor":
+        if (effect.tell) {
+          this.send({ type: "actor-ended", actor: effect.actor as ActorId, error: effect.error });
+        }
+        return;
+      case "end-actor":
+      case "host-actor":
+      case "stop-fetch":
+    }
+  }
+
+  #fetch(object: ObjectId): void {
+    this.read(this.#states.get(object)!, (outcome: Content | WireError) => {
+      if (!this.#state.fetching.has(object)) return;
+      if ("code" in outcome) this.#feed({ type: "object-failed", object, error: outcome });
+      else this.#feed({ type: "object-arrived", object });
+    });
+  }
+
+  #report(order: OrderRecord, outcome: Outcome): void {
+    const job = this.#jobs.get(order.key)!;
+    this.#jobs.delete(order.key);
+    const { program, run, answer, caller, content, held } = job;
+    const isBig = program.result === "big";
+    if (run && content && !outcome.error) this.#reportDone(run, content, isBig, outcome.ranForMs);
+    else if (run) {
+      const { task, attempt } = run;
+      const error = outcome.error ?? { code: "INTERNAL", message: `${task} has no outcome` };
+      this.send({ type: "task-failed", task, attempt, error, ranForMs: outcome.ranForMs });
+    } else if (outcome.error || !content) answer!({ ...outcome });
+    else if (isBig) {
+      this.put(content, true, caller);
+      answer!({});
+    } else answer!({ inline: content });
+    // A caller tells the coordinator by another way that it holds the refs in an answer.
+    if (run) this.#letGo(held);
+    else this.after(HAND_OVER_MS, () => this.#letGo(held));
+  }
+
+  #reportDone(run: Run, content: Content, isBig: boolean, ranForMs: number): void {
+    const { task, attempt } = run;
+    if (isBig) this.store.set(content.of, content);
+    this.send({
+      type: "task-done",
+      task,
+      attempt,
+      sizeBytes: isBig ? BIG_BYTES : 100,
+      ...(isBig ? {} : { inline: encode(content) }),
+      ...(content.refs.length > 0 ? { contained: [...content.refs] } : {}),
+      ranForMs,
+    });
+  }
+
+  #hold(object: ObjectId, tell: boolean): void {
+    const holds = this.#holds.get(object) ?? 0;
+    this.#holds.set(object, holds + 1);
+    if (tell && holds === 0) this.send({ type: "hold", objects: [object] });
+  }
+
+  #letGo(objects: readonly ObjectId[]): void {
+    for (const object of objects) {
+      const holds = this.#holds.get(object)! - 1;
+      this.#holds.set(object, holds);
+      if (holds > 0) continue;
+      this.#holds.delete(object);
+      this.send({ type: "release", objects: [object] });
+    }
+  }
+
+  #beat(): void {
+    const tasks: [Run["task"], number][] = [];
+    for (const order of this.#state.orders.values()) {
+      if (order.kind !== "call") tasks.push([order.task, order.attempt]);
+    }
+    this.send({ type: "heartbeat", tasks, storedBytes: this.store.size * BIG_BYTES });
+    this.after(HEARTBEAT_MS, () => this.#beat());
+  }
+
+  #tick(): void {
+    this.#feed({ type: "tick" });
+    this.after(TICK_MS, () => this.#tick());
+  }
+}

@@ -3,7 +3,7 @@ import { html, setAttributes, setText, svg } from "../page/elements.ts";
 import { plural } from "../page/format.ts";
 import { KeyedList, type Row } from "../page/keyed-list.ts";
 import { drawManta, setSwims } from "../page/manta.ts";
-import { edgePath, layOutMesh, type MeshEdge, type MeshNode } from "./mesh-layout.ts";
+import { edgePath, layOutMesh, type MeshEdge, type MeshNode, type Radius } from "./mesh-layout.ts";
 
 /** A wide picture, and one for a phone: the same dots must stay large enough to tell apart. */
 const WIDE = { x: 430, y: 120 };
@@ -45,25 +45,32 @@ export class MeshDrawing {
       width: MANTA_SIZE,
       height: MANTA_SIZE,
     });
-    this.#svg = svg("svg", { class: "mesh", role: "img" }, spokes, edges, this.#manta, nodes);
+    this.#svg = svg(
+      "svg",
+      { class: "mesh", role: "img", "aria-label": "The mesh", viewBox: viewBox(currentRadius()) },
+      spokes,
+      edges,
+      this.#manta,
+      nodes,
+    );
     this.#spokes = new KeyedList(spokes, ({ peer }) => peer, spokeRow);
     this.#edges = new KeyedList(edges, ({ key }) => key, edgeRow);
     this.#nodes = new KeyedList(nodes, ({ peer }) => peer, nodeRow);
     parent.append(this.#svg);
+    this.#keys.hidden = true;
     legend.append(this.#keys, this.#note);
   }
 
   show(peers: readonly PeerSummary[]): void {
-    const radius = isNarrow.matches ? NARROW : WIDE;
+    const radius = currentRadius();
     const { nodes, edges, hidden } = layOutMesh(peers, radius);
-    const [left, top] = [-radius.x - LABEL_X, -radius.y - LABEL_Y];
     const relayed = edges.filter(({ path }) => path === "relay").length;
     setAttributes(this.#svg, {
       "aria-label":
         `The coordinator and ${plural(peers.length, "peer")}, with ` +
         `${plural(edges.length - relayed, "direct path")} and ${plural(relayed, "relayed path")}.`,
       "data-crowded": nodes.length > LABELS_MAX,
-      viewBox: `${left} ${top} ${-2 * left} ${-2 * top}`,
+      viewBox: viewBox(radius),
     });
     setSwims(
       this.#manta,
@@ -76,6 +83,13 @@ export class MeshDrawing {
     const more = hidden > 0 ? `and ${plural(hidden, "more peer")}` : "";
     setText(this.#note, peers.length > 0 ? more : "The coordinator waits for its first worker.");
   }
+}
+
+const currentRadius = (): Radius => (isNarrow.matches ? NARROW : WIDE);
+
+function viewBox({ x, y }: Radius): string {
+  const [left, top] = [-x - LABEL_X, -y - LABEL_Y];
+  return `${left} ${top} ${-2 * left} ${-2 * top}`;
 }
 
 const key = (kind: string, words: string): Element =>

@@ -31,6 +31,18 @@ test("two peers stand left and right of the coordinator", () => {
   ]);
 });
 
+test("a crowd keeps its distance at the flat ends of the ellipse too", () => {
+  const { nodes } = layOutMesh(
+    Array.from({ length: 20 }, (_, index) => peer(`p${index}`)),
+    radius,
+  );
+  const gaps = nodes.map((node, index) => {
+    const next = nodes[(index + 1) % nodes.length]!;
+    return Math.hypot(next.x - node.x, next.y - node.y);
+  });
+  expect(Math.max(...gaps) / Math.min(...gaps)).toBeLessThan(1.2);
+});
+
 test("a link that both ends report is drawn once", () => {
   const { edges } = layOutMesh([peer("a", { b: "webrtc" }), peer("b", { a: "webrtc" })], radius);
   expect(edges.map(({ key, path }) => [key, path])).toEqual([["a b", "webrtc"]]);

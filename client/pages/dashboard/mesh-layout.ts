@@ -25,6 +25,11 @@ export interface MeshLayout {
   readonly hidden: number;
 }
 
+export interface Radius {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** More dots than this say nothing. */
 const NODES_MAX = 48;
 
@@ -32,22 +37,19 @@ const NODES_MAX = 48;
  * Peers evenly on an ellipse around the coordinator, which is at (0, 0), in the order given. Both
  * ends report a link; it is drawn once.
  */
-export function layOutMesh(
-  peers: readonly PeerSummary[],
-  radius: { readonly x: number; readonly y: number },
-): MeshLayout {
+export function layOutMesh(peers: readonly PeerSummary[], radius: Radius): MeshLayout {
   const shown = peers.slice(0, NODES_MAX);
+  const places = spread(shown.length, radius);
   const nodes = new Map<PeerId, MeshNode>();
   for (const [index, peer] of shown.entries()) {
-    // From the left, so that two peers stand beside the coordinator and not above and below it.
-    const angle = Math.PI + (2 * Math.PI * index) / shown.length;
+    const { x, y } = places[index]!;
     nodes.set(peer.peer, {
       peer: peer.peer,
       name: peer.name,
       kind: peer.role === "driver" ? "driver" : peer.runtime,
       busy: peer.tasksRunning > 0,
-      x: Math.round(radius.x * Math.cos(angle)),
-      y: Math.round(radius.y * Math.sin(angle)),
+      x,
+      y,
     });
   }
   return {
@@ -55,6 +57,29 @@ export function layOutMesh(
     edges: [...edgesOf(shown, nodes)],
     hidden: peers.length - shown.length,
   };
+}
+
+/**
+ * Points at equal distances along the ellipse: equal angles would crowd them at its flat ends. From
+ * the left, so that two peers stand beside the coordinator and not above and below it.
+ */
+function spread(count: number, radius: Radius): { x: number; y: number }[] {
+  const steps = 720;
+  const at = (step: number) => {
+    const angle = Math.PI + (2 * Math.PI * step) / steps;
+    return { x: radius.x * Math.cos(angle), y: radius.y * Math.sin(angle) };
+  };
+  const travelled = [0];
+  for (let step = 1; step <= steps; step++) {
+    const [from, to] = [at(step - 1), at(step)];
+    travelled.push(travelled[step - 1]! + Math.hypot(to.x - from.x, to.y - from.y));
+  }
+  return Array.from({ length: count }, (_, index) => {
+    // A hair less, so that rounding does not skip the step that is exactly there.
+    const wanted = (travelled[steps]! * index) / count - 1e-6;
+    const { x, y } = at(travelled.findIndex((length) => length >= wanted));
+    return { x: Math.round(x), y: Math.round(y) };
+  });
 }
 
 function edgesOf(

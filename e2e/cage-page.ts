@@ -131,12 +131,21 @@ export class CagePage {
 
   #watchPorts(): void {
     const { stored } = this;
-    const { postMessage } = MessagePort.prototype;
-    MessagePort.prototype.postMessage = function (this: MessagePort, ...args: never[]) {
-      const [message] = args as [{ type?: string; object?: string }?];
+    const send = MessagePort.prototype.postMessage as (
+      this: MessagePort,
+      ...args: unknown[]
+    ) => void;
+    MessagePort.prototype.postMessage = function (this: MessagePort, ...args: unknown[]) {
+      const message = args[0] as { type?: string; object?: string } | undefined;
       if (message?.type === "store") stored.push(message.object!);
-      return postMessage.apply(this, args);
+      send.apply(this, args);
     };
+  }
+}
+
+declare global {
+  interface Window {
+    cagePage: CagePage;
   }
 }
 

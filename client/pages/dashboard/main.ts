@@ -2,6 +2,7 @@ import "../style/base.css";
 import "../style/controls.css";
 import "../style/water.css";
 import "./dashboard.css";
+import "./overview.css";
 import type { TaskId } from "../../../shared/ids.ts";
 import type { Explanation } from "../../../shared/protocol/messages.ts";
 import { byId, setAttributes, setText } from "../page/elements.ts";

@@ -32,6 +32,11 @@ export class ActorRegistry {
     return this.#actors.get(actor)?.worker;
   }
 
+  /** Whether it is, or was not long ago, an actor. */
+  knows(actor: ActorId): boolean {
+    return this.#actors.has(actor);
+  }
+
   /** It was submitted and will live, or fail. */
   expect(actor: ActorId): void {
     if (this.#actors.has(actor)) return;

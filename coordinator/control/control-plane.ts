@@ -1,6 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
-  isMadeBy,
   makerOf,
   resultOf,
   type ActorId,
@@ -27,7 +26,7 @@ import {
 import { ActorRegistry } from "./actor-registry.ts";
 import { Acquaintances } from "./acquaintances.ts";
 import { EarlyInterest } from "./early-interest.ts";
-import { directoryEventOf, requireMine } from "./object-messages.ts";
+import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
 import { objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { SettledTasks } from "./settled-tasks.ts";
@@ -57,6 +56,7 @@ export class ControlPlane {
   readonly #queue: (SchedulerEffect | DirectoryEffect)[] = [];
   readonly #acquaintances: Acquaintances;
   readonly #early = new EarlyInterest();
+  #isSettling = false;
   #nowMs = 0;
 
   constructor(ports: ControlPorts) {
@@ -184,9 +184,21 @@ export class ControlPlane {
         return this.#ports.send(peer, answerQuery(this, message), 0);
       case "goodbye":
         return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
+      case "put-object":
+        return this.#put(from, message);
       default:
         return this.#direct(directoryEventOf(from, message));
     }
+  }
+
+  #put(from: PeerRecord, message: Extract<PeerMessage, { type: "put-object" }>): void {
+    const { object } = message;
+    const event = madeEventOf(from, message, (peer) => this.peers.has(peer));
+    if (this.payloads.has(object as string as TaskId)) {
+      const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
+      throw new MeshError("PROTOCOL_VIOLATION", text);
+    }
+    this.#direct(event);
   }
 
   #define(from: PeerRecord, define: Define): void {
@@ -210,21 +222,21 @@ export class ControlPlane {
     const { task, callable, args, dependencies = [], contained = [] } = submit;
     requireMine(from, task);
     requireMine(from, callable);
-    if (this.payloads.has(task)) return; // Sent again.
+    const object = resultOf(task);
+    if (this.directory.objects.has(object)) {
+      // Sent again: it is under way, or its outcome is known.
+      return this.#direct({ type: "located", peer: from.peer, object });
+    }
     const define = this.callables.get(callable);
     if (!define) throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined`);
-    const object = resultOf(task);
+    const unavailable = this.#firstUnavailable(dependencies, contained);
     const holder = from.peer;
     this.#direct({ type: "object-promised", object, holder, by: undefined });
     this.#direct({ type: "located", peer: holder, object });
     if (define.kind === "actor-class") this.actors.expect(task as string as ActorId);
 
+    if (unavailable) return this.#fail(task, unavailable);
     const held = dependencies.concat(contained);
-    const unavailable = this.#firstUnavailable(held);
-    if (unavailable) {
-      this.#fail(task, unavailable);
-      return;
-    }
     this.payloads.set(task, { submitter: holder, args, dependencies, held });
     this.#direct({ type: "task-held", objects: held });
     const missing = dependencies.filter(
@@ -233,14 +245,22 @@ export class ControlPlane {
     this.#schedule({ type: "task-submitted", task, class: callable, missing });
   }
 
-  /** Why one of these can never be had, if so. */
-  #firstUnavailable(objects: readonly ObjectId[]): WireError | undefined {
-    for (const object of objects) {
-      const record = this.directory.objects.get(object);
+  /**
+   * Why the task can never have its arguments, if so. A ref inside another value may be to a failed
+   * object: what to do about that is up to the task.
+   */
+  #firstUnavailable(
+    dependencies: readonly ObjectId[],
+    contained: readonly ObjectId[],
+  ): WireError | undefined {
+    const { objects } = this.directory;
+    for (const object of dependencies) {
+      const record = objects.get(object);
       if (!record) return freed(object);
       if (record.phase === "failed") return record.error;
     }
-    return undefined;
+    const missing = contained.find((object) => !objects.has(object));
+    return missing && freed(missing);
   }
 
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
@@ -250,25 +270,22 @@ export class ControlPlane {
     event: Untimed<Extract<SchedulerEvent, { type: "task-done" }>>,
   ): void {
     const object = resultOf(message.task);
-    const define = this.#defineOf(message.task);
     const effects = stepScheduler(this.scheduler, { ...event, atMs: this.#nowMs });
     const accepted = effects.some(({ type }) => type === "accept-result");
-    this.#queue.push(...effects);
+    for (const effect of effects) this.#queue.push(effect);
     if (accepted) {
       const value = sealedFrom(message, peer, peer);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;
     }
-    // Nobody waits for this answer: neither for the value it left behind nor for the actor.
-    if (!message.inline) {
+    // Nobody waits for this answer: neither for the value it left behind nor for the actor. But the
+    // peer may be at a later attempt, or what it has may be the very copy that counts.
+    if (this.scheduler.tasks.get(message.task)?.worker?.id === peer) return;
+    if (!message.inline && !this.directory.objects.get(object)?.locations.includes(peer)) {
       this.#ports.send(peer, { type: "free-objects", objects: [object] }, 0);
     }
-    if (define?.kind === "actor-class" || !this.payloads.has(message.task)) {
-      const actor = message.task as string as ActorId;
-      if (this.actors.workerOf(actor) !== peer) {
-        this.#ports.send(peer, { type: "stop-actor", actor }, 0);
-      }
-    }
+    const actor = message.task as string as ActorId;
+    if (this.actors.knows(actor)) this.#ports.send(peer, { type: "stop-actor", actor }, 0);
   }
 
   #forgetPeer(peer: PeerId, why: string): void {
@@ -322,9 +339,16 @@ export class ControlPlane {
     return false;
   }
 
+  /** Not re-entered: a port may find while it sends that a peer has gone, and say so at once. */
   #settleEffects(): void {
-    for (let i = 0; i < this.#queue.length; i++) this.#perform(this.#queue[i]!);
-    this.#queue.length = 0;
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    try {
+      for (let i = 0; i < this.#queue.length; i++) this.#perform(this.#queue[i]!);
+    } finally {
+      this.#queue.length = 0;
+      this.#isSettling = false;
+    }
   }
 
   #perform(effect: SchedulerEffect | DirectoryEffect): void {
@@ -427,11 +451,6 @@ export class ControlPlane {
     if (!payload) return;
     this.payloads.delete(task);
     this.#direct({ type: "task-released", objects: payload.held });
-  }
-
-  #defineOf(task: TaskId): Define | undefined {
-    const group = this.scheduler.tasks.get(task)?.group;
-    return group && this.callables.get(group.id);
   }
 
   #noteSettled(

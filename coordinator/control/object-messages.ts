@@ -1,5 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
-import { isMadeBy } from "../../shared/ids.ts";
+import { isMadeBy, type PeerId } from "../../shared/ids.ts";
 import type { PeerMessage } from "../../shared/protocol/messages.ts";
 import type { DirectoryEvent } from "../directory/types.ts";
 import { sealedFrom } from "./object-state.ts";
@@ -9,7 +9,6 @@ type ObjectMessage = Extract<
   PeerMessage,
   {
     type:
-      | "put-object"
       | "promise-object"
       | "copy-added"
       | "copy-lost"
@@ -26,15 +25,6 @@ type ObjectMessage = Extract<
 export function directoryEventOf(from: PeerRecord, message: ObjectMessage): DirectoryEvent {
   const { peer } = from;
   switch (message.type) {
-    case "put-object": {
-      const { object, error } = message;
-      // The result of an actor call is stored by the actor's worker, under its caller's name.
-      const holder = from.role === "worker" ? (message.holder ?? peer) : peer;
-      if (!isMadeBy(object, holder)) throw notMine(from, object);
-      if (error) return { type: "object-failed", object, error, holder };
-      const value = sealedFrom(message, peer, undefined);
-      return { type: "object-sealed", object, value, holder };
-    }
     case "promise-object":
       requireMine(from, message.object);
       return { type: "object-promised", object: message.object, holder: peer, by: peer };
@@ -49,6 +39,26 @@ export function directoryEventOf(from: PeerRecord, message: ObjectMessage): Dire
     case "locate-object":
       return { type: "located", peer, object: message.object };
   }
+}
+
+/**
+ * What a value or an error that a peer has made means to the directory.
+ * @throws MeshError `PROTOCOL_VIOLATION` if the object is not the peer's to make.
+ */
+export function madeEventOf(
+  from: PeerRecord,
+  message: Extract<PeerMessage, { type: "put-object" }>,
+  isConnected: (peer: PeerId) => boolean,
+): DirectoryEvent {
+  const { object, error } = message;
+  // The result of an actor call is stored by the actor's worker, under its caller's name.
+  const owner = from.role === "worker" ? (message.holder ?? from.peer) : from.peer;
+  if (!isMadeBy(object, owner)) throw notMine(from, object);
+  // A caller that left meanwhile cannot hold the answer.
+  const holder = isConnected(owner) ? owner : undefined;
+  if (error) return { type: "object-failed", object, error, holder };
+  const value = sealedFrom(message, from.peer, undefined);
+  return { type: "object-sealed", object, value, holder };
 }
 
 /** @throws MeshError `PROTOCOL_VIOLATION` unless the peer itself made this id. */

@@ -32,7 +32,12 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
 
   "object-sealed"(state, { object, value, holder }, effects) {
     const record = state.objects.get(object) ?? createHeld(state, object, holder);
-    if (!record || record.phase !== "pending") return; // The first answer won.
+    if (record?.phase !== "pending") {
+      // The first answer won, or nobody waits any more: this value must not stay where it is.
+      const { location } = value;
+      if (!location || value.inline || record?.locations.includes(location)) return;
+      return void effects.push({ type: "free", object, locations: [location] });
+    }
     keepPromise(state, record);
     record.phase = "sealed";
     seal(state, record, value);
@@ -76,8 +81,10 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
 
   "copy-added"(state, { peer, object }, effects) {
     const record = state.objects.get(object);
-    // Freed while it travelled: the copy must go too.
-    if (!record) return void effects.push({ type: "free", object, locations: [peer] });
+    // Freed or lost while it travelled: the copy must go too.
+    if (!record || record.phase === "failed") {
+      return void effects.push({ type: "free", object, locations: [peer] });
+    }
     if (record.phase !== "sealed" || record.inline || record.locations.includes(peer)) return;
     record.locations.push(peer);
     indexed(state.storedBy, peer).add(object);
@@ -87,6 +94,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     const record = state.objects.get(object);
     if (!state.storedBy.get(peer)?.delete(object) || !record) return;
     loseCopy(record, peer, `${peer} dropped it`, effects);
+    freeIfUnwanted(state, record, effects);
   },
 
   located(state, { peer, object }, effects) {
@@ -164,7 +172,10 @@ function seal(state: DirectoryState, record: ObjectRecord, value: Sealed): void 
     record.locations.push(value.location);
     indexed(state.storedBy, value.location).add(record.id);
   }
-  record.contained = value.contained.filter((inner) => state.objects.has(inner));
+  // An object inside itself would hold itself for ever.
+  record.contained = value.contained.filter(
+    (inner) => inner !== record.id && state.objects.has(inner),
+  );
   for (const inner of record.contained) state.objects.get(inner)!.holds += 1;
 }
 

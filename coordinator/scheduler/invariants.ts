@@ -1,5 +1,7 @@
 import { invariant } from "../../shared/errors.ts";
-import type { SchedulerState, WorkerRecord } from "./types.ts";
+import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
+import { isFeasible } from "./placement.ts";
+import type { SchedulerState, TaskRecord, WorkerRecord } from "./types.ts";
 
 /**
  * Check every relation between the collections, both ways round. Linear in the state: tests and the
@@ -69,41 +71,69 @@ function checkClasses(state: SchedulerState): void {
       invariant(state.workers.get(worker.id) === worker, `${group.id}: ${worker.id} has left`);
     }
     for (const worker of group.deep) {
-      invariant(!group.open.has(worker), `${group.id}: ${worker.id} is open and deep`);
+      invariant(worker.demotedFrom.has(group), `${group.id}: ${worker.id} is deep, not demoted`);
     }
+    let feasible = 0;
     for (const worker of state.workers.values()) {
-      const known = group.open.has(worker) || worker.demotedFrom.has(group);
-      invariant(!known || group.feasible > 0, `${group.id}: feasible is wrong`);
+      const { demands, labels } = group;
+      if (isFeasible(worker, demands, labels)) feasible += 1;
+      const known = Number(group.open.has(worker)) + Number(worker.demotedFrom.has(group));
+      const expected = isFeasible(worker, demands, labels) ? 1 : 0;
+      invariant(known === expected, `${group.id}: ${worker.id} is open, demoted or infeasible`);
     }
+    invariant(feasible === group.feasible, `${group.id}: feasible is wrong`);
   }
   invariant(ready === queued, "a class is served iff it has ready tasks");
 }
 
 function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
-  const used = { cpuMilli: 0, gpuMilli: 0, memoryBytes: 0 };
+  const { id, capacity } = worker;
+  const used = noAmounts();
+  const usedByActors = noAmounts();
   let launched = 0;
+  let aheadUs = 0;
   for (const task of worker.assigned) {
     invariant(task.worker === worker, `${task.id}: two workers claim it`);
     if (task.state === "running") launched += 1;
-    if (worker.prefetched.has(task)) continue;
-    used.cpuMilli += task.group.demands.cpuMilli;
-    used.gpuMilli += task.group.demands.gpuMilli;
-    used.memoryBytes += task.group.demands.memoryBytes;
+    if (task.group.isActor) change(usedByActors, task.group.demands, 1);
+    if (worker.prefetched.has(task)) aheadUs += task.expectedUs;
+    else change(used, task.group.demands, 1);
   }
-  invariant(launched === worker.launched, `${worker.id}: launched is wrong`);
-  invariant(used.cpuMilli === worker.used.cpuMilli, `${worker.id}: used cpus are wrong`);
-  invariant(used.gpuMilli === worker.used.gpuMilli, `${worker.id}: used gpus are wrong`);
-  invariant(used.memoryBytes === worker.used.memoryBytes, `${worker.id}: used memory is wrong`);
+  invariant(launched === worker.launched, `${id}: launched is wrong`);
+  invariant(worker.slow >= 0 && worker.slow <= launched, `${id}: slow is wrong`);
+  invariant(aheadUs === worker.aheadUs, `${id}: the time ahead is wrong`);
+  invariant(plain(used) === plain(worker.used), `${id}: used is wrong`);
+  invariant(plain(usedByActors) === plain(worker.usedByActors), `${id}: used by actors is wrong`);
   for (const task of worker.prefetched) {
-    invariant(worker.assigned.has(task), `${worker.id}: prefetched ${task.id} is not its own`);
+    invariant(worker.assigned.has(task), `${id}: prefetched ${task.id} is not its own`);
+    const fitsIn = fits(capacity, usedBefore(worker, task), task.group.demands);
+    invariant(fitsIn, `${id}: prefetched ${task.id} waits for an actor to end`);
   }
-  invariant(used.cpuMilli <= worker.capacity.cpuMilli, `${worker.id}: over its cpus`);
-  invariant(used.gpuMilli <= worker.capacity.gpuMilli, `${worker.id}: over its gpus`);
-  invariant(used.memoryBytes <= worker.capacity.memoryBytes, `${worker.id}: over its memory`);
+  invariant(used.cpuMilli <= capacity.cpuMilli, `${id}: over its cpus`);
+  invariant(used.gpuMilli <= capacity.gpuMilli, `${id}: over its gpus`);
+  invariant(used.memoryBytes <= capacity.memoryBytes, `${id}: over its memory`);
+  for (const [name, amount] of used.custom) {
+    invariant(amount <= (capacity.custom?.[name] ?? 0), `${id}: over its ${name}`);
+  }
   for (const group of worker.demotedFrom) {
-    invariant(state.classes.get(group.id) === group, `${worker.id}: demoted from a dead class`);
+    invariant(state.classes.get(group.id) === group, `${id}: demoted from a dead class`);
+    invariant(worker.assigned.size > 0, `${id}: demoted, and no task will end there`);
   }
 }
+
+/** What actors hold when it is this prefetched task's turn. */
+function usedBefore(worker: WorkerRecord, task: TaskRecord): Amounts {
+  const used = noAmounts();
+  const later = [...worker.prefetched];
+  const after = new Set(later.slice(later.indexOf(task)));
+  for (const other of worker.assigned) {
+    if (other.group.isActor && !after.has(other)) change(used, other.group.demands, 1);
+  }
+  return used;
+}
+
+const plain = ({ custom, ...rest }: Amounts): string =>
+  JSON.stringify([rest, [...custom].filter(([, amount]) => amount > 0).toSorted()]);
 
 function oldestFirst(what: string, times: readonly number[]): void {
   invariant(

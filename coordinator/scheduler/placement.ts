@@ -1,5 +1,6 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
+import { change, fits } from "../../shared/worker/machine/amounts.ts";
 import type {
   SchedulerEffect,
   SchedulerState,
@@ -11,15 +12,15 @@ import type {
 /**
  * Which worker takes which task.
  *
- * Assumptions: the first task of a class speaks for all of them; a worker that is busy now becomes
- * free only when one of its tasks ends. Hence each class keeps the workers that may have room in
+ * Assumptions: the first task of a class speaks for all of them; a worker starts what it is given in
+ * order; one that is busy now becomes free only when one of its tasks ends. Hence each class keeps the workers that may have room in
  * `open` and `deep`; one found without room is demoted, and comes back when one of its tasks ends.
  * Each demotion is paid for by one end of a task, so a decision costs amortised O(1), however many
  * tasks are queued and however many workers are busy.
  */
 
 /** Work a busy worker should have at hand: hides the way to the coordinator and back. */
-const PREFETCH_MS = 20;
+const PREFETCH_US = 20_000;
 const PREFETCH_TASKS_MAX = 1_024;
 /** Tasks one worker is given at a time, even if they demand nothing. */
 const LAUNCHED_TASKS_MAX = 2_048;
@@ -55,12 +56,8 @@ function placeOne(
   const task = state.tasks.get(group.queue.first!)!;
   group.queue.delete(task.id);
   if (group.queue.size === 0) retireClass(state, group);
-  task.state = "running";
-  task.worker = worker;
-  worker.assigned.add(task);
-  worker.launched += 1;
-  if (hasRoom(worker, group.demands)) take(worker, group.demands, 1);
-  else worker.prefetched.add(task);
+  else state.readyClasses.get(group.priority)!.moveToEnd(group);
+  assign(worker, task);
   task.leasedMs = atMs;
   state.leased.moveToEnd(task);
   effects.push({ type: "run", worker: worker.id, task: task.id, attempt: task.attempt });
@@ -78,9 +75,8 @@ function workerFor(group: SchedulingClass): WorkerRecord | undefined {
     group.deep.add(worker);
     worker.demotedFrom.add(group);
   }
-  const depth = prefetchDepth(group);
   for (let worker = group.deep.first; worker; worker = group.deep.first) {
-    if (worker.prefetched.size < depth && worker.launched < LAUNCHED_TASKS_MAX) {
+    if (mayTakeAhead(worker, group.demands)) {
       group.deep.moveToEnd(worker);
       return worker;
     }
@@ -89,21 +85,56 @@ function workerFor(group: SchedulingClass): WorkerRecord | undefined {
   return undefined;
 }
 
+/** It could start now: nothing that came before waits, because the worker keeps the order. */
+const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
+  worker.prefetched.size === 0 && fits(worker.capacity, worker.used, demands);
+
 /**
- * How many tasks of this class a busy worker may hold beyond what it runs. None until one has
- * ended: a long task must not wait behind another while some other worker is about to be free.
+ * Whether a busy worker may be given a task beyond what it runs: only if all that is before it is
+ * known to be short, and if the end of that makes room for it. What actors hold may never come back.
  */
-export function prefetchDepth(group: SchedulingClass): number {
-  if (group.isActor || group.averageMs === undefined) return 0;
-  return Math.min(PREFETCH_TASKS_MAX, Math.floor(PREFETCH_MS / Math.max(group.averageMs, 0.001)));
+function mayTakeAhead(worker: WorkerRecord, demands: Demands): boolean {
+  return (
+    worker.slow === 0 &&
+    worker.aheadUs < PREFETCH_US &&
+    worker.prefetched.size < PREFETCH_TASKS_MAX &&
+    worker.launched < LAUNCHED_TASKS_MAX &&
+    fits(worker.capacity, worker.usedByActors, demands)
+  );
+}
+
+/** What has not ended yet, and the construction of an actor, may take for ever. */
+function expectedUs({ isActor, averageMs }: SchedulingClass): number {
+  if (isActor || averageMs === undefined) return PREFETCH_US;
+  return Math.min(PREFETCH_US, Math.round(averageMs * 1_000));
+}
+
+function assign(worker: WorkerRecord, task: TaskRecord): void {
+  const { group } = task;
+  task.state = "running";
+  task.worker = worker;
+  task.expectedUs = expectedUs(group);
+  worker.assigned.add(task);
+  worker.launched += 1;
+  if (task.expectedUs === PREFETCH_US) worker.slow += 1;
+  if (hasRoom(worker, group.demands)) {
+    change(worker.used, group.demands, 1);
+  } else {
+    worker.prefetched.add(task);
+    worker.aheadUs += task.expectedUs;
+  }
+  if (group.isActor) change(worker.usedByActors, group.demands, 1);
 }
 
 /** A task of this worker ended: it may have room again for every class. */
 export function vacate(state: SchedulerState, task: TaskRecord): void {
   const worker = task.worker!;
+  const { demands, isActor } = task.group;
   worker.assigned.delete(task);
-  if (task.state === "running") settleIn(worker);
-  if (!worker.prefetched.delete(task)) take(worker, task.group.demands, -1);
+  if (task.state === "running") land(worker, task);
+  if (worker.prefetched.delete(task)) worker.aheadUs -= task.expectedUs;
+  else change(worker.used, demands, -1);
+  if (isActor) change(worker.usedByActors, demands, -1);
   startPrefetched(worker);
   state.leased.delete(task);
   task.worker = undefined;
@@ -113,16 +144,29 @@ export function vacate(state: SchedulerState, task: TaskRecord): void {
 /** The worker starts what it holds in order, as soon as it fits. */
 function startPrefetched(worker: WorkerRecord): void {
   for (let task = worker.prefetched.first; task; task = worker.prefetched.first) {
-    if (!hasRoom(worker, task.group.demands)) return;
+    if (!fits(worker.capacity, worker.used, task.group.demands)) return;
     worker.prefetched.delete(task);
-    take(worker, task.group.demands, 1);
+    worker.aheadUs -= task.expectedUs;
+    change(worker.used, task.group.demands, 1);
   }
 }
 
 /** An actor was constructed: it keeps its resources, but is not under way any more. */
-export function settleIn(worker: WorkerRecord): void {
-  worker.launched -= 1;
+export function settleIn(task: TaskRecord): void {
+  const worker = task.worker!;
+  land(worker, task);
+  task.state = "alive";
+  if (worker.prefetched.delete(task)) {
+    // The worker lent it what a task that waits had reserved.
+    worker.aheadUs -= task.expectedUs;
+    change(worker.used, task.group.demands, 1);
+  }
   promote(worker);
+}
+
+function land(worker: WorkerRecord, task: TaskRecord): void {
+  worker.launched -= 1;
+  if (task.expectedUs === PREFETCH_US) worker.slow -= 1;
 }
 
 function promote(worker: WorkerRecord): void {
@@ -157,6 +201,7 @@ function retireClass(state: SchedulerState, group: SchedulingClass): void {
   const classes = state.readyClasses.get(group.priority)!;
   classes.delete(group);
   group.stuckSinceMs = undefined;
+  group.warned = false;
   if (classes.size > 0) return;
   state.readyClasses.delete(group.priority);
   state.priorities.splice(state.priorities.indexOf(group.priority), 1);
@@ -188,28 +233,4 @@ export function obstacleTo(
     if (worker.labels[name] !== value) return `has ${name} = ${worker.labels[name] ?? "nothing"}`;
   }
   return undefined;
-}
-
-function hasRoom(worker: WorkerRecord, demands: Demands): boolean {
-  const { capacity, used } = worker;
-  if (used.cpuMilli + demands.cpuMilli > capacity.cpuMilli && demands.cpuMilli > 0) return false;
-  if (used.gpuMilli + demands.gpuMilli > capacity.gpuMilli && demands.gpuMilli > 0) return false;
-  if (demands.memoryBytes > 0 && used.memoryBytes + demands.memoryBytes > capacity.memoryBytes) {
-    return false;
-  }
-  if (!demands.custom) return true;
-  return Object.entries(demands.custom).every(
-    ([name, amount]) =>
-      (worker.usedCustom.get(name) ?? 0) + amount <= (capacity.custom?.[name] ?? 0),
-  );
-}
-
-function take(worker: WorkerRecord, demands: Demands, sign: 1 | -1): void {
-  worker.used.cpuMilli += sign * demands.cpuMilli;
-  worker.used.gpuMilli += sign * demands.gpuMilli;
-  worker.used.memoryBytes += sign * demands.memoryBytes;
-  if (!demands.custom) return;
-  for (const [name, amount] of Object.entries(demands.custom)) {
-    worker.usedCustom.set(name, (worker.usedCustom.get(name) ?? 0) + sign * amount);
-  }
 }

@@ -2,6 +2,7 @@ import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import { invariant } from "../../shared/errors.ts";
 import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
+import { noAmounts } from "../../shared/worker/machine/amounts.ts";
 import {
   isFeasible,
   makeReady,
@@ -50,10 +51,12 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       labels,
       silenceMsMax,
       assigned: new Set(),
-      used: { cpuMilli: 0, gpuMilli: 0, memoryBytes: 0 },
-      usedCustom: new Map(),
+      used: noAmounts(),
+      usedByActors: noAmounts(),
       launched: 0,
+      slow: 0,
       prefetched: new LinkedSet(),
+      aheadUs: 0,
       demotedFrom: new Set(),
       lastSeenMs: atMs,
       tasksDone: 0,
@@ -113,6 +116,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       attempt: 0,
       worker: undefined,
       leasedMs: 0,
+      expectedUs: 0,
       missing: undefined,
       story: undefined,
     };
@@ -157,9 +161,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
         ? ranForMs
         : group.averageMs + AVERAGE_WEIGHT * (ranForMs - group.averageMs);
     if (group.isActor) {
-      task.state = "alive";
+      settleIn(task);
       state.leased.delete(task);
-      settleIn(worker);
     } else {
       vacate(state, task);
       forget(state, task);

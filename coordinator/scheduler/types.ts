@@ -1,6 +1,7 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
+import type { Amounts } from "../../shared/worker/machine/amounts.ts";
 
 /**
  * Where one task stands. Every other field of its record follows from this.
@@ -28,6 +29,8 @@ export interface TaskRecord {
   worker: WorkerRecord | undefined;
   /** When a worker last said that it has this attempt, or when it was told to. */
   leasedMs: number;
+  /** How long this attempt should take, in whole microseconds so that sums are exact. */
+  expectedUs: number;
   /** Arguments that do not exist yet. Non-empty exactly while `state` is `waiting`. */
   missing: Set<ObjectId> | undefined;
   /** What went wrong so far; most tasks have no story. */
@@ -72,12 +75,17 @@ export interface WorkerRecord {
   /** Tasks and actors it was given, prefetched ones included. */
   readonly assigned: Set<TaskRecord>;
   /** Sum of the demands of `assigned` without `prefetched`; never above `capacity`. */
-  readonly used: { cpuMilli: number; gpuMilli: number; memoryBytes: number };
-  readonly usedCustom: Map<string, number>;
+  readonly used: Amounts;
+  /** Sum of the demands of all its actors: no end of a task gives that back. */
+  readonly usedByActors: Amounts;
   /** How many of `assigned` are in state `running`: actors that live do not count. */
   launched: number;
+  /** How many of those may take long, so that nothing should wait behind them. */
+  slow: number;
   /** Those of `assigned` that wait on the worker for resources, in the order it starts them. */
   readonly prefetched: LinkedSet<TaskRecord>;
+  /** Sum of `expectedUs` of `prefetched`. */
+  aheadUs: number;
   /** Classes in whose `open` this worker is missing because it had no room. */
   readonly demotedFrom: Set<SchedulingClass>;
   lastSeenMs: number;

@@ -72,8 +72,10 @@ class Simulation {
     this.#runWhile(() => this.#liveDrivers().some(({ unsettled }) => unsettled.length > 0));
     this.#runWhile(() => this.#liveDrivers().some((driver) => !this.#drivers.get(driver)!.finish()));
     this.#runWhile(() => this.#leftovers().length > 0);
-    for (const peer of [...this.#liveDrivers(), ...this.#workers]) peer.leave("done");
-    this.#runWhile(() => this.#mesh.coordinator.plane.peers.size > 0);
+    this.#runWhile(() => {
+      for (const peer of [...this.#liveDrivers(), ...this.#workers]) peer.leave("done");
+      return this.#mesh.coordinator.plane.peers.size > 0;
+    });
     this.#checkEmpty();
     const settled = [...this.#drivers.keys()].reduce((sum, driver) => sum + driver.settled, 0);
     return {
@@ -136,7 +138,8 @@ class Simulation {
       for (const { object, reads } of held.values()) if (reads > 0) unsettled.push(`read ${object}`);
     }
     const text = `unsettled: ${unsettled.slice(0, 5).join(", ")}; there: `;
-    return text + this.#leftovers().slice(0, 8).join(", ");
+    const peers = [...this.#mesh.coordinator.plane.peers.keys()].join(", ");
+    return `${text}${this.#leftovers().slice(0, 8).join(", ")}; connected: ${peers}`;
   }
 
   #checkEmpty(): void {

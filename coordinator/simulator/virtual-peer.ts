@@ -31,6 +31,7 @@ export abstract class VirtualPeer implements Endpoint {
   #self: PeerId | undefined;
   #ids!: IdSequence;
   #isFrozen = false;
+  #isLeaving = false;
   #isOver = false;
   #backlog: (() => void)[] = [];
   readonly #wire: Wire;
@@ -104,6 +105,8 @@ export abstract class VirtualPeer implements Endpoint {
 
   /** Leave in order. */
   leave(reason: string): void {
+    if (this.#isLeaving || !this.isJoined) return;
+    this.#isLeaving = true;
     this.send({ type: "goodbye", reason });
     this.#wire.close();
   }

@@ -31,7 +31,7 @@ test("what the browser hides is said, not left out", () => {
     Memory: "this browser does not tell",
     Graphics: "no WebGPU adapter",
     WebRTC: "switched off",
-    Tensors: "measured after Start",
+    Tensors: "measured when a task first needs them",
   });
 });
 

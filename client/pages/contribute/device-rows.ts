@@ -26,7 +26,7 @@ export function deviceRows(
 }
 
 function tensorWords(backend: ContributionSnapshot["backend"]): string {
-  if (!backend) return "measured after Start";
+  if (!backend) return "measured when a task first needs them";
   const others = backend.measured.map(({ name, ms, rejected }) => {
     if (rejected !== undefined) return `${name} rejected: ${rejected}`;
     return ms === undefined ? name : `${name} ${ms.toFixed(1)} ms`;

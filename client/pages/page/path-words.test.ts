@@ -7,5 +7,12 @@ test("a relayed path says why it is not direct", () => {
     tone: "warn",
     why: "WebRTC is off in this tab",
   });
-  expect(pathWords({ path: "webrtc" }).label).toBe("direct");
+});
+
+test("a direct path says how, and not what else was tried", () => {
+  expect(pathWords({ path: "webrtc", reason: "it does not listen for WebSockets" })).toEqual({
+    label: "direct",
+    tone: "good",
+    why: "peer to peer over WebRTC",
+  });
 });

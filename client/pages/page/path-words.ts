@@ -1,6 +1,6 @@
 import type { LinkCounters } from "../../../shared/protocol/messages.ts";
 
-/** How a path is called, and why it is the one taken. */
+/** How a path is called, and why it is the one taken. A direct one needs no excuse. */
 export function pathWords({ path, reason }: Pick<LinkCounters, "path" | "reason">): {
   readonly label: string;
   readonly tone: "good" | "warn";
@@ -8,11 +8,11 @@ export function pathWords({ path, reason }: Pick<LinkCounters, "path" | "reason"
 } {
   switch (path) {
     case "webrtc":
-      return { label: "direct", tone: "good", why: reason ?? "peer to peer over WebRTC" };
+      return { label: "direct", tone: "good", why: "peer to peer over WebRTC" };
     case "websocket":
-      return { label: "direct", tone: "good", why: reason ?? "peer to peer over a WebSocket" };
+      return { label: "direct", tone: "good", why: "peer to peer over a WebSocket" };
     case "local":
-      return { label: "direct", tone: "good", why: reason ?? "inside this machine" };
+      return { label: "direct", tone: "good", why: "inside this machine" };
     case "relay":
       return {
         label: "relayed",

@@ -1,7 +1,7 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import { isFeasible } from "./placement.ts";
-import type { SchedulerState, TaskRecord, WorkerRecord } from "./types.ts";
+import type { SchedulerState, WorkerRecord } from "./types.ts";
 
 /**
  * Check every relation between the collections, both ways round. Linear in the state: tests and the
@@ -67,6 +67,8 @@ function checkClasses(state: SchedulerState): void {
   let queued = 0;
   for (const group of state.classes.values()) {
     if (group.queue.size > 0) queued += 1;
+    const awaited = group.isActor && group.queue.size > 0;
+    invariant(state.readyActors.has(group) === awaited, `${group.id}: awaited iff a ready actor`);
     for (const worker of [...group.open, ...group.deep]) {
       invariant(state.workers.get(worker.id) === worker, `${group.id}: ${worker.id} has left`);
     }
@@ -106,8 +108,9 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   invariant(plain(usedByActors) === plain(worker.usedByActors), `${id}: used by actors is wrong`);
   for (const task of worker.prefetched) {
     invariant(worker.assigned.has(task), `${id}: prefetched ${task.id} is not its own`);
-    const fitsIn = fits(capacity, usedBefore(worker, task), task.group.demands);
-    invariant(fitsIn, `${id}: prefetched ${task.id} waits for an actor to end`);
+    const isPossible = fits(capacity, usedByActors, task.group.demands);
+    invariant(isPossible, `${id}: prefetched ${task.id} waits for an actor to end`);
+    invariant(!task.group.isActor, `${id}: actor ${task.id} is prefetched`);
   }
   invariant(used.cpuMilli <= capacity.cpuMilli, `${id}: over its cpus`);
   invariant(used.gpuMilli <= capacity.gpuMilli, `${id}: over its gpus`);
@@ -119,17 +122,6 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
     invariant(state.classes.get(group.id) === group, `${id}: demoted from a dead class`);
     invariant(worker.assigned.size > 0, `${id}: demoted, and no task will end there`);
   }
-}
-
-/** What actors hold when it is this prefetched task's turn. */
-function usedBefore(worker: WorkerRecord, task: TaskRecord): Amounts {
-  const used = noAmounts();
-  const later = [...worker.prefetched];
-  const after = new Set(later.slice(later.indexOf(task)));
-  for (const other of worker.assigned) {
-    if (other.group.isActor && !after.has(other)) change(used, other.group.demands, 1);
-  }
-  return used;
 }
 
 const plain = ({ custom, ...rest }: Amounts): string =>

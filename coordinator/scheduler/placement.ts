@@ -33,6 +33,11 @@ export function placeReadyTasks(
 ): void {
   for (const priority of state.priorities) {
     const classes = state.readyClasses.get(priority)!;
+    if (classes.size === 1) {
+      const only = classes.first!;
+      while (only.queue.size > 0 && placeOne(state, only, atMs, effects));
+      continue;
+    }
     // One round gives each class one task; a class leaves the round when it cannot place one.
     let round: SchedulingClass[] = [...classes];
     while (round.length > 0) {
@@ -51,7 +56,7 @@ function placeOne(
   atMs: number,
   effects: SchedulerEffect[],
 ): boolean {
-  const worker = workerFor(group);
+  const worker = workerFor(state, group);
   if (!worker) return false;
   const task = state.tasks.get(group.queue.first!)!;
   group.queue.delete(task.id);
@@ -65,7 +70,7 @@ function placeOne(
 }
 
 /** The longest unused worker with room, else one that may take a task ahead of time. */
-function workerFor(group: SchedulingClass): WorkerRecord | undefined {
+function workerFor(state: SchedulerState, group: SchedulingClass): WorkerRecord | undefined {
   for (let worker = group.open.first; worker; worker = group.open.first) {
     if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, group.demands)) {
       group.open.moveToEnd(worker);
@@ -76,7 +81,7 @@ function workerFor(group: SchedulingClass): WorkerRecord | undefined {
     worker.demotedFrom.add(group);
   }
   for (let worker = group.deep.first; worker; worker = group.deep.first) {
-    if (mayTakeAhead(worker, group.demands)) {
+    if (mayTakeAhead(state, worker, group)) {
       group.deep.moveToEnd(worker);
       return worker;
     }
@@ -93,14 +98,33 @@ const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
  * Whether a busy worker may be given a task beyond what it runs: only if all that is before it is
  * known to be short, and if the end of that makes room for it. What actors hold may never come back.
  */
-function mayTakeAhead(worker: WorkerRecord, demands: Demands): boolean {
+function mayTakeAhead(
+  state: SchedulerState,
+  worker: WorkerRecord,
+  { demands, isActor }: SchedulingClass,
+): boolean {
   return (
+    !isActor &&
     worker.slow === 0 &&
     worker.aheadUs < PREFETCH_US &&
     worker.prefetched.size < PREFETCH_TASKS_MAX &&
     worker.launched < LAUNCHED_TASKS_MAX &&
-    fits(worker.capacity, worker.usedByActors, demands)
+    fits(worker.capacity, worker.usedByActors, demands) &&
+    !isAwaited(state, worker)
   );
+}
+
+/**
+ * Whether an actor waits that fits as soon as the worker has done what it has. An actor is not given
+ * ahead: while a task before it fetches its arguments it could take that task's room for good. So
+ * the worker must run empty for it, or a stream of short tasks would keep it out.
+ */
+function isAwaited(state: SchedulerState, worker: WorkerRecord): boolean {
+  for (const { demands, labels } of state.readyActors) {
+    const isPossible = isFeasible(worker, demands, labels);
+    if (isPossible && fits(worker.capacity, worker.usedByActors, demands)) return true;
+  }
+  return false;
 }
 
 /** What has not ended yet, and the construction of an actor, may take for ever. */
@@ -156,11 +180,6 @@ export function settleIn(task: TaskRecord): void {
   const worker = task.worker!;
   land(worker, task);
   task.state = "alive";
-  if (worker.prefetched.delete(task)) {
-    // The worker lent it what a task that waits had reserved.
-    worker.aheadUs -= task.expectedUs;
-    change(worker.used, task.group.demands, 1);
-  }
   promote(worker);
 }
 
@@ -189,6 +208,7 @@ export function makeReady(state: SchedulerState, task: TaskRecord): void {
     state.priorities.splice(at === -1 ? state.priorities.length : at, 0, group.priority);
   }
   classes.add(group);
+  if (group.isActor) state.readyActors.add(group);
 }
 
 export function takeFromQueue(state: SchedulerState, task: TaskRecord): void {
@@ -200,6 +220,7 @@ export function takeFromQueue(state: SchedulerState, task: TaskRecord): void {
 function retireClass(state: SchedulerState, group: SchedulingClass): void {
   const classes = state.readyClasses.get(group.priority)!;
   classes.delete(group);
+  state.readyActors.delete(group);
   group.stuckSinceMs = undefined;
   group.warned = false;
   if (classes.size > 0) return;

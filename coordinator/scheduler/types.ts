@@ -107,6 +107,8 @@ export interface SchedulerState {
   readonly workers: Map<PeerId, WorkerRecord>;
   /** Classes with ready tasks, by priority (see `priorities`); within one, served in turn. */
   readonly readyClasses: Map<number, LinkedSet<SchedulingClass>>;
+  /** Those of the ready classes whose tasks are actors. */
+  readonly readyActors: Set<SchedulingClass>;
   /** The keys of `readyClasses`, highest first. */
   readonly priorities: number[];
   /** Tasks that wait for an object. */
@@ -220,6 +222,7 @@ export const emptySchedulerState = (): SchedulerState => ({
   jobs: new Map(),
   workers: new Map(),
   readyClasses: new Map(),
+  readyActors: new Set(),
   priorities: [],
   dependents: new Map(),
   leased: new LinkedSet(),

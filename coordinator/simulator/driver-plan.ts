@@ -52,7 +52,8 @@ export class DriverPlan {
     for (const expected of held.values()) if (expected.reads > 0) return false;
     for (const actor of actors.values()) this.#driver.endActor(actor);
     for (const expected of held.values()) this.#driver.release(expected);
-    return true;
+    this.#driver.releaseOrphans();
+    return actors.size === 0;
   }
 
   #act(): void {

@@ -63,14 +63,17 @@ class Simulation {
     for (let i = 0; i < scenario.drivers; i++) {
       world.after(world.below(5_000), () => this.#spawnDriver());
     }
-    for (let atMs = STEP_MS; atMs < FAULTY_MS; atMs += STEP_MS) world.at(atMs, () => this.#strike());
+    for (let atMs = STEP_MS; atMs < FAULTY_MS; atMs += STEP_MS)
+      world.at(atMs, () => this.#strike());
     this.#runUntil(FAULTY_MS);
 
     world.faulty = false;
     this.#spawnGiants();
     for (const driver of this.#liveDrivers()) this.#drivers.get(driver)!.cancelHopeless();
     this.#runWhile(() => this.#liveDrivers().some(({ unsettled }) => unsettled.length > 0));
-    this.#runWhile(() => this.#liveDrivers().some((driver) => !this.#drivers.get(driver)!.finish()));
+    this.#runWhile(() =>
+      this.#liveDrivers().some((driver) => !this.#drivers.get(driver)!.finish()),
+    );
     this.#runWhile(() => this.#leftovers().length > 0);
     this.#runWhile(() => {
       for (const peer of [...this.#liveDrivers(), ...this.#workers]) peer.leave("done");
@@ -135,7 +138,8 @@ class Simulation {
       all.map(({ kind, object }) => `${kind} ${object}`),
     );
     for (const { held } of this.#liveDrivers()) {
-      for (const { object, reads } of held.values()) if (reads > 0) unsettled.push(`read ${object}`);
+      for (const { object, reads } of held.values())
+        if (reads > 0) unsettled.push(`read ${object}`);
     }
     const text = `unsettled: ${unsettled.slice(0, 5).join(", ")}; there: `;
     const peers = [...this.#mesh.coordinator.plane.peers.keys()].join(", ");

@@ -86,9 +86,7 @@ export class VirtualCoordinator {
     const role = this.plane.peers.get(peer)?.role;
     const check = role === "worker" ? workerMessages : driverMessages;
     invariant(!role || check.accepts(message), `${peer}: ${check.complaint(message)}`);
-    this.#feed(`${peer} ${describe(message)}`, () =>
-      this.plane.receive(peer, message, this.nowMs),
-    );
+    this.#feed(`${peer} ${describe(message)}`, () => this.plane.receive(peer, message, this.nowMs));
   }
 
   #send(to: PeerId, message: CoordinatorMessage): void {

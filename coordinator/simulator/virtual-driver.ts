@@ -32,6 +32,8 @@ export class VirtualDriver extends VirtualPeer {
   readonly #unsettled = new Map<ObjectId, Expectation>();
   readonly #defined = new Set<CallableId>();
   readonly #onJoined: (driver: VirtualDriver) => void;
+  /** Results of calls given up with their actor: some may have been stored for this driver. */
+  readonly #orphans: ObjectId[] = [];
   #settled = 0;
   #warnings = 0;
 
@@ -111,10 +113,16 @@ export class VirtualDriver extends VirtualPeer {
     if (expected.isShared) this.send({ type: "release", objects: [expected.object] });
   }
 
+  releaseOrphans(): void {
+    const objects = this.#orphans.splice(0);
+    if (objects.length > 0) this.send({ type: "release", objects });
+  }
+
   /** Get the value of a held object, and check it. */
   readHeld(expected: Expectation): void {
     expected.reads += 1;
-    const go = (state: ObjectState) => this.read(state, (outcome) => this.#wasRead(expected, outcome));
+    const go = (state: ObjectState) =>
+      this.read(state, (outcome) => this.#wasRead(expected, outcome));
     if (expected.state) return go(expected.state);
     if (!expected.isShared) return void (expected.reads -= 1);
     expected.asked += 1;
@@ -122,7 +130,10 @@ export class VirtualDriver extends VirtualPeer {
   }
 
   /** Give up what nobody can ever run; it must have been warned of. */
-  cancelHopeless(isHopeless: (callable: CallableId) => boolean, callableOf: Map<ObjectId, CallableId>) {
+  cancelHopeless(
+    isHopeless: (callable: CallableId) => boolean,
+    callableOf: Map<ObjectId, CallableId>,
+  ) {
     for (const expected of this.unsettled) {
       const callable = callableOf.get(expected.object);
       if (!callable || !isHopeless(callable)) continue;
@@ -226,6 +237,7 @@ export class VirtualDriver extends VirtualPeer {
       const { object, state } = call;
       if (!state) {
         if (call.isShared) this.#fulfil(call, { object, error });
+        this.#orphans.push(object);
         this.#settle(call, { object, error });
       } else if (!state.inline && !state.error) {
         // Its worker may have gone before it could tell the coordinator of this big result.
@@ -236,6 +248,7 @@ export class VirtualDriver extends VirtualPeer {
 
   #onAnswer(call: Expectation, { inline, error }: CallAnswer): void {
     const { object } = call;
+    if (!this.#unsettled.has(object)) return; // It was given up with its actor.
     const isBig = !inline && !error;
     const wasShared = call.isShared;
     if (isBig && !wasShared) {
@@ -244,7 +257,6 @@ export class VirtualDriver extends VirtualPeer {
       this.send({ type: "promise-object", object });
       if (!this.held.has(object)) this.send({ type: "release", objects: [object] });
     }
-    if (!this.#unsettled.has(object)) return;
     const state: ObjectState = isBig
       ? { object, sizeBytes: BIG_BYTES, locations: [] }
       : { object, ...(error ? { error } : { inline: encode(inline!) }) };

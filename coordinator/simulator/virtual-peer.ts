@@ -1,5 +1,11 @@
 import { invariant } from "../../shared/errors.ts";
-import { IdSequence, type CallableId, type ObjectId, type PeerId, type TaskId } from "../../shared/ids.ts";
+import {
+  IdSequence,
+  type CallableId,
+  type ObjectId,
+  type PeerId,
+  type TaskId,
+} from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Hello,

@@ -53,7 +53,12 @@ export class VirtualWorker extends VirtualPeer {
   readonly #holds = new Map<ObjectId, number>();
   #ordersMade = 0;
 
-  constructor(mesh: Mesh, hello: Hello & { capacity: object }, slowness: number, onOver: () => void) {
+  constructor(
+    mesh: Mesh,
+    hello: Hello & { capacity: object },
+    slowness: number,
+    onOver: () => void,
+  ) {
     super(mesh, hello, onOver);
     this.#slowness = slowness;
     this.#state = emptyState({

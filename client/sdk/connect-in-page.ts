@@ -11,7 +11,7 @@ const TOKEN_KEY = "manta-token";
 
 const pagePlatform: Platform = {
   runtime: "browser",
-  defaultName: `page ${globalThis.location?.host ?? ""}`,
+  defaultName: `page of ${hostOfPage()}`,
   defaults() {
     const fromAddress = new URLSearchParams(location.hash.slice(1)).get("token");
     const token = fromAddress ?? sessionStorage.getItem(TOKEN_KEY);
@@ -52,3 +52,9 @@ const pagePlatform: Platform = {
  */
 export const connect = (url?: string, options: ConnectOptions = {}): Promise<Mesh> =>
   connectWith(pagePlatform, url, options);
+
+/** The console runs drivers in a `blob:` document, whose location has an origin and no host. */
+function hostOfPage(): string {
+  const { host, origin } = globalThis.location;
+  return host || origin.replace(/^.*:\/\//, "");
+}

@@ -55,7 +55,7 @@ export class ControlPlane {
   readonly #ports: ControlPorts;
   readonly #queue: (SchedulerEffect | DirectoryEffect)[] = [];
   readonly #acquaintances: Acquaintances;
-  readonly #early = new EarlyInterest();
+  readonly #early = new EarlyInterest((peer) => this.peers.has(peer));
   #isSettling = false;
   #nowMs = 0;
 
@@ -325,21 +325,24 @@ export class ControlPlane {
   /** Keep questions about objects that are still on their way here. */
   #isEarly(event: DirectoryEvent): boolean {
     const { objects } = this.directory;
-    const context = { nowMs: this.#nowMs, isConnected: (peer: PeerId) => this.peers.has(peer) };
-    if (event.type === "located" && !objects.has(event.object)) {
-      return this.#early.locate(event.object, event.peer, context);
+    switch (event.type) {
+      case "located":
+        return (
+          !objects.has(event.object) && this.#early.locate(event.object, event.peer, this.#nowMs)
+        );
+      case "held":
+        for (const object of event.objects) {
+          if (!objects.has(object)) this.#early.hold(object, event.peer, this.#nowMs);
+        }
+        return false;
+      case "released":
+        for (const object of event.objects) this.#early.release(object, event.peer);
+        return false;
+      default:
+        return false;
     }
-    if (event.type === "held" || event.type === "released") {
-      for (const object of event.objects) {
-        if (objects.has(object)) continue;
-        if (event.type === "held") this.#early.hold(object, event.peer, context);
-        else this.#early.release(object, event.peer);
-      }
-    }
-    return false;
   }
 
-  /** Not re-entered: a port may find while it sends that a peer has gone, and say so at once. */
   #settleEffects(): void {
     if (this.#isSettling) return;
     this.#isSettling = true;

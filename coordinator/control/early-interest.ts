@@ -17,22 +17,28 @@ interface Interest {
 export class EarlyInterest {
   /** Oldest first, as all wait equally long. */
   readonly #interests = new Map<ObjectId, Interest>();
+  readonly #isConnected: (peer: PeerId) => boolean;
+
+  constructor(isConnected: (peer: PeerId) => boolean) {
+    this.#isConnected = isConnected;
+  }
 
   /**
    * Note that `peer` asks for an unknown object.
    * @returns false if it cannot be on its way: its maker is gone, or asks itself.
    */
-  locate(object: ObjectId, peer: PeerId, context: EarlyContext): boolean {
-    const interest = this.#note(object, peer, context);
+  locate(object: ObjectId, peer: PeerId, nowMs: number): boolean {
+    const interest = this.#note(object, peer, nowMs);
     interest?.locating.add(peer);
     return interest !== undefined;
   }
 
-  hold(object: ObjectId, peer: PeerId, context: EarlyContext): void {
-    this.#note(object, peer, context)?.holding.add(peer);
+  hold(object: ObjectId, peer: PeerId, nowMs: number): void {
+    this.#note(object, peer, nowMs)?.holding.add(peer);
   }
 
   release(object: ObjectId, peer: PeerId): void {
+    if (this.#interests.size === 0) return;
     this.#interests.get(object)?.holding.delete(peer);
   }
 
@@ -53,20 +59,15 @@ export class EarlyInterest {
     }
   }
 
-  #note(object: ObjectId, peer: PeerId, context: EarlyContext): Interest | undefined {
+  #note(object: ObjectId, peer: PeerId, nowMs: number): Interest | undefined {
     const maker = makerOf(object);
-    if (maker === peer || !context.isConnected(maker)) return undefined;
+    if (maker === peer || !this.#isConnected(maker)) return undefined;
     let interest = this.#interests.get(object);
     if (!interest) {
-      const untilMs = context.nowMs + EARLY_MS_MAX;
+      const untilMs = nowMs + EARLY_MS_MAX;
       interest = { untilMs, locating: new Set(), holding: new Set() };
       this.#interests.set(object, interest);
     }
     return interest;
   }
-}
-
-export interface EarlyContext {
-  readonly nowMs: number;
-  isConnected(peer: PeerId): boolean;
 }

@@ -214,7 +214,7 @@ function loseCopy(
   }
   record.locations = record.locations.filter((location) => location !== peer);
   if (record.phase !== "sealed" || record.inline || record.locations.length > 0) return;
-  const message = `object ${record.id} (${record.sizeBytes} bytes) is lost: its last copy went when ${why}. Make it again, or put it with more replicas`;
+  const message = `object ${record.id} (${record.sizeBytes} bytes) is lost: its last copy went when ${why}. Make it again`;
   fail(record, { code: "OBJECT_LOST", message }, effects);
 }
 

@@ -12,6 +12,8 @@ export interface Scenario {
   /** Chances in 1000, per message: its connection breaks, or it arrives twice. */
   readonly breakPermille: number;
   readonly duplicatePermille: number;
+  /** Chance in 1000, per message of the coordinator: its peer does not read, and is dropped. */
+  readonly overflowPermille: number;
   /** Chances in 1000, per worker and second: it crashes, freezes, says goodbye, drops replicas. */
   readonly crashPermille: number;
   readonly freezePermille: number;
@@ -41,6 +43,7 @@ export function drawScenario(seed: number): Scenario {
     runMsMax: 1 + prng.below(prng.chance(1, 2) ? 20 : 20_000),
     breakPermille: rate(10),
     duplicatePermille: rate(100),
+    overflowPermille: rate(3),
     crashPermille: rate(30),
     freezePermille: rate(30),
     goodbyePermille: rate(30),

@@ -100,7 +100,7 @@ class Simulation {
     let progress = this.#progress();
     let deadlineMs = this.#world.nowMs + QUIET_MS_MAX;
     while (isUnfinished()) {
-      invariant(this.#world.nowMs < deadlineMs, `no progress: ${this.#describeLeft()}`);
+      if (this.#world.nowMs >= deadlineMs) throw new Error(`no progress: ${this.#describeLeft()}`);
       this.#runUntil(this.#world.nowMs + STEP_MS);
       if (this.#progress() === progress) continue;
       progress = this.#progress();

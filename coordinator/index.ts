@@ -93,7 +93,8 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   api.get("/signal/:key/id", (c) => c.text(signalling.idFor(c.req.param("key"))));
   api.route("/", servePages({ pages: built("pages"), sdk: built("browser"), cage: built("cage") }));
 
-  const server = createServer(getRequestListener(api.fetch));
+  const answer = getRequestListener(api.fetch);
+  const server = createServer((request, response) => void answer(request, response));
   const sockets = acceptSockets(server, { origins, gateway, signalling });
   await listen(server, host, port);
   const { port: actualPort } = server.address() as AddressInfo;

@@ -1,38 +1,38 @@
 /** Nominal ids: a `TaskId` can never be passed where a `PeerId` is wanted. */
-declare const brand: unique symbol
-type Id<Name extends string> = string & { readonly [brand]: Name }
+declare const brand: unique symbol;
+type Id<Name extends string> = string & { readonly [brand]: Name };
 
 /** A connected worker or driver. Chosen by the coordinator, such as `n4k2x9q1` or `b7d0m3za`. */
-export type PeerId = Id<'PeerId'>
+export type PeerId = Id<"PeerId">;
 /** `<submitter's PeerId>.<counter>`: unique without asking anyone, and it names who made it. */
-export type TaskId = Id<'TaskId'>
-export type ObjectId = Id<'ObjectId'>
-export type ActorId = Id<'ActorId'>
+export type TaskId = Id<"TaskId">;
+export type ObjectId = Id<"ObjectId">;
+export type ActorId = Id<"ActorId">;
 /** A function or class with its options, as one driver defined it. */
-export type CallableId = Id<'CallableId'>
+export type CallableId = Id<"CallableId">;
 /** Everything one driver submitted; named after that driver. */
-export type JobId = Id<'JobId'>
+export type JobId = Id<"JobId">;
 
 /** The object that holds what a task returns has the task's own id. */
-export const resultOf = (task: TaskId): ObjectId => task as string as ObjectId
+export const resultOf = (task: TaskId): ObjectId => task as string as ObjectId;
 
 /** Makes the ids of one peer. */
 export class IdSequence {
-  readonly #prefix: string
-  #next = 0
+  readonly #prefix: string;
+  #next = 0;
 
   constructor(peer: PeerId) {
-    this.#prefix = `${peer}.`
+    this.#prefix = `${peer}.`;
   }
 
   next<T extends TaskId | ObjectId | ActorId | CallableId>(): T {
-    return (this.#prefix + (this.#next++).toString(36)) as T
+    return (this.#prefix + (this.#next++).toString(36)) as T;
   }
 }
 
 /** Whether `peer` may create `id`: every peer makes ids under its own name only. */
 export const isMadeBy = (id: string, peer: PeerId): boolean =>
-  id.length > peer.length && id.startsWith(peer) && id[peer.length] === '.'
+  id.length > peer.length && id.startsWith(peer) && id[peer.length] === ".";
 
 /** The peer that made `id`. */
-export const makerOf = (id: string): PeerId => id.slice(0, id.indexOf('.')) as PeerId
+export const makerOf = (id: string): PeerId => id.slice(0, id.indexOf(".")) as PeerId;

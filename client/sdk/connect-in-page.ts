@@ -1,7 +1,6 @@
 import { Peer } from "peerjs";
 import { systemClock } from "../../shared/clock.ts";
 import { webRtcDialer } from "../../shared/peer/dialers.ts";
-import type { PeerConstructor } from "../../shared/transport/peerjs-api.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
 import type { Mesh } from "./mesh.ts";
@@ -29,7 +28,7 @@ const pagePlatform: Platform = {
       webrtc: true,
       dialers(welcome, accept) {
         const rtc = webRtcDialer({
-          Peer: Peer as unknown as PeerConstructor,
+          Peer,
           url,
           welcome,
           clock: systemClock,

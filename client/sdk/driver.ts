@@ -6,7 +6,7 @@ import type { LocalStore, StoredBytes } from "../../shared/objects/local-store.t
 import { ActorCaller } from "../../shared/peer/actor-caller.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../../shared/peer/mesh-peer.ts";
 import { INLINE_BYTES_MAX } from "../../shared/protocol/limits.ts";
-import type { CoordinatorMessage, ObjectState } from "../../shared/protocol/messages.ts";
+import type { CoordinatorMessage } from "../../shared/protocol/messages.ts";
 import { fromWireError, toWireError } from "../../shared/protocol/wire-error.ts";
 import { actorId, actorMethods, isActorHandle, makeActorHandle } from "./actor.ts";
 import { ObjectRef } from "./object-ref.ts";
@@ -183,9 +183,9 @@ export class Driver {
         (error: unknown) => this.objects.settle({ object: result, error: toWireError(error) }),
       )
       .finally(() => {
-        for (const ref of held) ref.dispose();
+        for (const heldRef of held) heldRef.dispose();
       });
-    for (const ref of temporary) ref.dispose();
+    for (const temporaryRef of temporary) temporaryRef.dispose();
     return ref;
   }
 
@@ -308,7 +308,7 @@ export class Driver {
     this.objects.end(error);
     for (const waiting of this.#located.values()) for (const { reject } of waiting) reject(error);
     this.#located.clear();
-    for (const settle of [...this.#answers.values()]) settle({ type: "answer", request: 0 });
+    for (const settle of this.#answers.values()) settle({ type: "answer", request: 0 });
     return error;
   }
 

@@ -34,8 +34,9 @@ export class PackageStore {
   /** @throws MeshError `NOT_FOUND`. */
   get(sha256: string): Uint8Array<ArrayBuffer> {
     const bytes = this.#packages.get(sha256);
-    if (!bytes)
+    if (!bytes) {
       throw new MeshError("NOT_FOUND", `no package ${sha256.slice(0, 64)}; upload it first`);
+    }
     this.#packages.delete(sha256);
     this.#packages.set(sha256, bytes); // Now the most recently used one.
     return bytes;

@@ -27,8 +27,10 @@ import { ActorRegistry } from "./actor-registry.ts";
 import { Acquaintances } from "./acquaintances.ts";
 import { EarlyInterest } from "./early-interest.ts";
 import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
-import { objectStateOf, sealedFrom } from "./object-state.ts";
+import { freed, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
+import { classDefined, peerRecordOf } from "./registration.ts";
+import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
 import type { ControlPorts, Payload, PeerIntroduction, PeerRecord } from "./types.ts";
 
@@ -71,28 +73,16 @@ export class ControlPlane {
 
   peerJoined({ peer, hello }: PeerIntroduction, atMs: number): void {
     this.#nowMs = atMs;
-    const { role, runtime, name, webrtc, directUrl, capacity, labels = {} } = hello;
-    this.peers.set(peer, {
-      peer,
-      role,
-      runtime,
-      name,
-      directUrl,
-      webrtc,
-      capacity,
-      labels: { ...labels, runtime },
-      joinedMs: atMs,
-      defined: new Set(),
-      links: [],
-      storedBytes: 0,
-    });
+    const record = peerRecordOf(peer, hello, atMs);
+    const { role, runtime, name, capacity, labels } = record;
+    this.peers.set(peer, record);
     if (role !== "worker" || !capacity) return;
     this.#schedule({
       type: "worker-joined",
       worker: peer,
       name,
       capacity,
-      labels: { ...labels, runtime },
+      labels,
       silenceMsMax: SILENCE_MS_MAX[runtime],
     });
     this.#settleEffects();
@@ -110,8 +100,9 @@ export class ControlPlane {
     this.#nowMs = atMs;
     this.#schedule({ type: "tick" });
     for (const { object, peers } of this.#early.expired(atMs)) {
-      for (const peer of peers)
+      for (const peer of peers) {
         this.#queue.push({ type: "answer", peer, object, record: undefined });
+      }
     }
     this.#settleEffects();
   }
@@ -205,17 +196,7 @@ export class ControlPlane {
     requireMine(from, define.callable);
     if (this.callables.has(define.callable)) return;
     this.callables.set(define.callable, define);
-    this.#schedule({
-      type: "class-defined",
-      id: define.callable,
-      job: from.peer as string as JobId,
-      name: define.name,
-      isActor: define.kind === "actor-class",
-      demands: define.demands,
-      labels: define.labels ?? {},
-      retriesMax: define.retriesMax,
-      priority: define.priority,
-    });
+    this.#schedule(classDefined(define, from.peer as string as JobId));
   }
 
   #submit(from: PeerRecord, submit: Submit): void {
@@ -424,17 +405,8 @@ export class ControlPlane {
       record.defined.add(define.callable);
       this.#ports.send(worker, define, define.source.length);
     }
-    const { args } = payload;
-    const run = { type: "run", task, attempt, callable: define.callable, args } as const;
-    if (payload.dependencies.length === 0) {
-      return this.#ports.send(worker, run, args.byteLength);
-    }
-    const dependencies = payload.dependencies.map((dependency) => {
-      const object = this.directory.objects.get(dependency);
-      return object ? objectStateOf(object) : { object: dependency, error: freed(dependency) };
-    });
-    const inlineBytes = dependencies.reduce((sum, { inline }) => sum + (inline?.length ?? 0), 0);
-    this.#ports.send(worker, { ...run, dependencies }, args.byteLength + inlineBytes);
+    const run = runMessage({ task, attempt, callable: define.callable }, payload, this.directory);
+    this.#ports.send(worker, run.message, run.valueBytes);
   }
 
   #accept(task: TaskId, worker: PeerId): void {
@@ -474,8 +446,3 @@ export class ControlPlane {
     });
   }
 }
-const freed = (object: ObjectId): WireError => ({
-  code: "OBJECT_FREED",
-  message: `object ${object} does not exist: its last ref was disposed, or its driver left. Keep a ref as long as you need the value`,
-  details: { object },
-});

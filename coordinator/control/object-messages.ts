@@ -8,13 +8,7 @@ import type { PeerRecord } from "./types.ts";
 type ObjectMessage = Extract<
   PeerMessage,
   {
-    type:
-      | "promise-object"
-      | "copy-added"
-      | "copy-lost"
-      | "hold"
-      | "release"
-      | "locate-object";
+    type: "promise-object" | "copy-added" | "copy-lost" | "hold" | "release" | "locate-object";
   }
 >;
 

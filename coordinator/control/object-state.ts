@@ -1,5 +1,6 @@
 import type { ObjectId, PeerId } from "../../shared/ids.ts";
 import type { ObjectState } from "../../shared/protocol/messages.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
 import type { ObjectRecord, Sealed } from "../directory/types.ts";
 
 /** What peers are told about an object that is made. */
@@ -28,3 +29,10 @@ export function sealedFrom(
     madeBy,
   };
 }
+
+/** What is said of an object that is not in the directory. */
+export const freed = (object: ObjectId): WireError => ({
+  code: "OBJECT_FREED",
+  message: `object ${object} does not exist: its last ref was disposed, or its driver left. Keep a ref as long as you need the value`,
+  details: { object },
+});

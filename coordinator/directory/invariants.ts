@@ -41,7 +41,8 @@ export function checkInvariants(
     }
   }
   for (const [peer, held] of state.heldBy) {
-    for (const object of held)
+    for (const object of held) {
       invariant(state.objects.has(object), `${peer} holds freed ${object}`);
+    }
   }
 }

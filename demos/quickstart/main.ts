@@ -24,9 +24,11 @@ const { mesh, url, tokens } = await startMesh({ workers: 2, name: "quickstart" }
 console.log(`  ${url} is up after ${seconds(startedMs)}`);
 console.log("Opening a tab that contributes ...");
 const tab = await openContributingTab(url, tokens.contribute);
-if ("missing" in tab)
+if ("missing" in tab) {
   console.log(`  No browser: ${tab.missing}. Training with Node workers alone.`);
-else console.log(`  ${tab.browser} joined after ${seconds(startedMs)}`);
+} else {
+  console.log(`  ${tab.browser} joined after ${seconds(startedMs)}`);
+}
 console.log(`  Watch it: ${url}/dashboard#token=${tokens.view}`);
 
 const { train: digits, test } = loadDigits(SEED, TRAIN_COUNT);

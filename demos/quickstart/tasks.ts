@@ -20,8 +20,8 @@ export async function gradientTask(
     const target = tf.oneHot(tf.tensor1d(labels, "int32"), 10);
     const [w1, b1, w2, b2] = tensors as [Float32Array, Float32Array, Float32Array, Float32Array];
     const { value, grads } = tf.valueAndGrads((k1, c1, k2, c2) => {
-      const hidden = tf.relu(images.matMul(k1!).add(c1!));
-      const logits = hidden.matMul(k2!).add(c2!);
+      const hidden = tf.relu(images.matMul(k1).add(c1));
+      const logits = hidden.matMul(k2).add(c2);
       return tf.losses.softmaxCrossEntropy(target, logits).asScalar();
     })([tf.tensor2d(w1, [784, 128]), tf.tensor1d(b1), tf.tensor2d(w2, [128, 10]), tf.tensor1d(b2)]);
     return [value, ...grads];

@@ -18,8 +18,9 @@ for (const name of names) {
     process.exit(2);
   }
   if (!values.json) console.log(`\n${name}`);
-  for await (const figure of suite())
+  for await (const figure of suite()) {
     console.log(values.json ? JSON.stringify(figure) : row(figure));
+  }
 }
 
 function row({ name, value, unit, deviation }: Figure): string {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { MeshError, startMesh, type StartedMesh } from "manta";
+import { startMesh, type MeshError, type StartedMesh } from "manta";
 
 /** Actors on real processes. */
 let started: StartedMesh;

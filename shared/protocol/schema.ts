@@ -23,6 +23,8 @@ export const bytes = (bytesMax: number) =>
   );
 
 export const text = (charsMax: number) => Type.String({ maxLength: charsMax });
+/** Keys of records: TypeBox looks at a key's pattern only, so the bound is in the pattern. */
+const key = Type.String({ pattern: "^[^]{1,64}$" });
 export const count = (max: number) => Type.Integer({ minimum: 0, maximum: max });
 export const sizeBytes = count(2 ** 53 - 1);
 export const milliseconds = Type.Number({ minimum: 0, maximum: 31_536_000_000 });
@@ -31,7 +33,10 @@ export const wireError = Type.Object({
   code: Type.Unsafe<ErrorCode>(Type.Enum(Object.keys(ERROR_CODES))),
   message: text(ERROR_TEXT_CHARS_MAX),
   details: Type.Optional(
-    Type.Record(text(64), Type.Union([text(1024), Type.Number()]), { maxProperties: 32 }),
+    Type.Record(key, Type.Union([text(1024), Type.Number()]), {
+      maxProperties: 32,
+      additionalProperties: false,
+    }),
   ),
   /** The user's own error behind this one: its name, message and the stack where it was thrown. */
   cause: Type.Optional(
@@ -49,11 +54,16 @@ export const demands = Type.Object({
   cpuMilli: count(1_024_000),
   gpuMilli: count(64_000),
   memoryBytes: sizeBytes,
-  custom: Type.Optional(Type.Record(text(64), count(2 ** 40), { maxProperties: 32 })),
+  custom: Type.Optional(
+    Type.Record(key, count(2 ** 40), { maxProperties: 32, additionalProperties: false }),
+  ),
 });
 export type Demands = Static<typeof demands>;
 
-export const labels = Type.Record(text(64), text(256), { maxProperties: 32 });
+export const labels = Type.Record(key, text(256), {
+  maxProperties: 32,
+  additionalProperties: false,
+});
 export type Labels = Static<typeof labels>;
 
 /** Turn a table of schemas, one per message type, into one compiled check. */

@@ -23,7 +23,7 @@ export function describe(thrown: unknown): NonNullable<WireError["cause"]> {
   }
   const { name, message, stack } = thrown as { name?: unknown; message: unknown; stack?: unknown };
   const cause: NonNullable<WireError["cause"]> = {
-    name: cut(String(name ?? "Error"), 256),
+    name: cut(typeof name === "string" ? name : "Error", 256),
     message: cut(String(message), ERROR_TEXT_CHARS_MAX),
   };
   if (typeof stack === "string") cause.stack = cut(stack, STACK_CHARS_MAX);

@@ -73,7 +73,7 @@ export class CoordinatorSession {
             reject(new MeshError("PROTOCOL_VIOLATION", "the coordinator did not say welcome"));
           }
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       };
       const outbox = new Outbox<PeerMessage>(transport);

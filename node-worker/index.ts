@@ -93,18 +93,15 @@ class Host implements NodeWorker {
     this.#options = options;
     this.#parts = parts;
     const { url, log } = options;
-    let isAgain = false;
+    let hasJoined = false;
     this.#membership = new Membership({
       clock: systemClock,
       join: () => this.#join(),
       onJoined(agent) {
-        if (isAgain) log(`in the mesh at ${url} again, as ${agent.self}`);
-        isAgain = false;
+        if (hasJoined) log(`in the mesh at ${url} again, as ${agent.self}`);
+        hasJoined = true;
       },
-      onOutage(reason) {
-        log(`${reason.message}; trying ${url} until it answers`);
-        isAgain = true;
-      },
+      onOutage: (reason) => log(`${reason.message}; trying ${url} until it answers`),
       onOver: () => {
         this.#accept = undefined;
         this.#closeWebRtc();

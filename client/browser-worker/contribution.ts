@@ -20,6 +20,8 @@ const DIAL_MS_MAX = 10_000;
 const NAME_CHARS_MAX = 64;
 /** Browsers do not tell how much memory a tab may use; this much is safe on the devices of today. */
 const MEMORY_BYTES = 2 * 2 ** 30;
+/** Of the memory for objects. The rest is for what executors keep, who cannot share it with the page. */
+const AGENT_STORE_SHARE = 0.75;
 /** How long the browser may take to name its GPU before the tab goes on without. */
 const ADAPTER_MS_MAX = 3_000;
 
@@ -110,7 +112,7 @@ class TabContribution implements Contribution {
       assets: await fetchCageAssets(folder),
       settings: { workerName: name },
       url: new URL("cage.html", folder).href,
-      storeBytesMax: Math.floor(storeBytesMax / executors),
+      storeBytesMax: Math.floor((storeBytesMax * (1 - AGENT_STORE_SHARE)) / executors),
     });
   }
 
@@ -153,7 +155,7 @@ class TabContribution implements Contribution {
       spawner: cage,
       executorsMin: 1,
       executorsMax: executors,
-      storeBytesMax,
+      storeBytesMax: Math.floor(storeBytesMax * AGENT_STORE_SHARE),
       allocate: (sizeBytes) => new Uint8Array(sizeBytes),
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       // oxlint-disable-next-line no-console -- the one place where a tab's engine can be looked into

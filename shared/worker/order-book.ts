@@ -99,7 +99,8 @@ export class OrderBook {
     const order = this.#orders.get(key);
     this.#orders.delete(key);
     for (const object of order?.dependencies ?? []) {
-      if (order) this.#waiting.get(object)?.delete(order);
+      const waiting = this.#waiting.get(object);
+      if (order && waiting?.delete(order) && waiting.size === 0) this.forgetObject(object);
     }
     return order;
   }

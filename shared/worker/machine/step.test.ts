@@ -279,6 +279,34 @@ test("a call whose object is lost fails, and those behind it go on", () => {
   expect(short(effects)).toEqual(["answer c0 OBJECT_LOST", "give c1 e2"]);
 });
 
+test("a constructor over its timeoutMs takes its shared executor down, and what waits there", () => {
+  const w = worker();
+  w.start();
+  const more = { kind: "create-actor", demands: light, timeoutMs: 50 } as const;
+  w.order("x", more);
+  w.order("y", more);
+  w.feed({ type: "executor-ready", executor: "e2" });
+  const effects = short(w.at(51));
+  expect(effects).toContain("report x TASK_TIMEOUT");
+  expect(effects).toContain("report y WORKER_LOST");
+  expect(effects).toContain("stop e2");
+});
+
+test("an order that was taken from a slow executor runs there if nobody else could take it", () => {
+  const w = worker({ executorsMin: 1, executorsMax: 1 });
+  w.start();
+  const both = { cpuMilli: 2_000, gpuMilli: 0, memoryBytes: 0 };
+  w.order("a", { demands: both });
+  w.finish("e0", "0", 0.5);
+  w.order("b", { demands: both });
+  w.order("c", { demands: both });
+  w.feed({ type: "executor-blocked", executor: "e0" });
+  w.order("actor", { kind: "create-actor" });
+  w.feed({ type: "executor-ended", executor: "e1", reason: "no memory" });
+  expect(short(w.finish("e0", "1"))).toContain("report b done");
+  expect(short(w.finish("e0", "2"))).toContain("report c done");
+});
+
 test("an actor that is stopped finishes what it runs, refuses the rest and is then gone", () => {
   const w = withActors();
   w.call("c0");

@@ -212,14 +212,13 @@ export class ControlPlane {
     if (!define) throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined`);
     const unavailable = this.#firstUnavailable(dependencies, contained);
     const holder = from.peer;
-    this.#direct({ type: "object-promised", object, holder, by: undefined });
-    this.#direct({ type: "located", peer: holder, object });
+    this.#direct({ type: "object-promised", object, holder, by: undefined, isAwaited: true });
     if (define.kind === "actor-class") this.actors.expect(task as string as ActorId);
 
     if (unavailable) return this.#fail(task, unavailable);
     const held = dependencies.concat(contained);
     this.payloads.set(task, { submitter: holder, args, dependencies, held });
-    this.#direct({ type: "task-held", objects: held });
+    if (held.length > 0) this.#direct({ type: "task-held", objects: held });
     const missing = dependencies.filter(
       (dependency) => this.directory.objects.get(dependency)!.phase === "pending",
     );
@@ -251,9 +250,10 @@ export class ControlPlane {
     event: Untimed<Extract<SchedulerEvent, { type: "task-done" }>>,
   ): void {
     const object = resultOf(message.task);
-    const effects = stepScheduler(this.scheduler, { ...event, atMs: this.#nowMs });
-    const accepted = effects.some(({ type }) => type === "accept-result");
-    for (const effect of effects) this.#queue.push(effect);
+    const before = this.#queue.length;
+    this.#schedule(event);
+    // The scheduler says first whether the answer counts, then what it makes room for.
+    const accepted = this.#queue[before]?.type === "accept-result";
     if (accepted) {
       const value = sealedFrom(message, peer, peer);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
@@ -286,19 +286,22 @@ export class ControlPlane {
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {
-    const timed = { ...event, atMs: this.#nowMs } as SchedulerEvent;
-    for (const effect of stepScheduler(this.scheduler, timed)) this.#queue.push(effect);
+    stepScheduler(
+      this.scheduler,
+      { ...event, atMs: this.#nowMs } as SchedulerEvent,
+      this.#queue as SchedulerEffect[],
+    );
   }
 
   #direct(event: DirectoryEvent): void {
     if (this.#isEarly(event)) return;
-    for (const effect of stepDirectory(this.directory, event)) this.#queue.push(effect);
-    if (!("object" in event)) return;
-    const interest = this.#early.take(event.object);
-    for (const peer of interest?.holding ?? []) {
+    stepDirectory(this.directory, event, this.#queue as DirectoryEffect[]);
+    const interest = "object" in event ? this.#early.take(event.object) : undefined;
+    if (!interest || !("object" in event)) return;
+    for (const peer of interest.holding) {
       this.#direct({ type: "held", peer, objects: [event.object] });
     }
-    for (const peer of interest?.locating ?? []) {
+    for (const peer of interest.locating) {
       this.#direct({ type: "located", peer, object: event.object });
     }
   }
@@ -425,7 +428,7 @@ export class ControlPlane {
     const payload = this.payloads.get(task);
     if (!payload) return;
     this.payloads.delete(task);
-    this.#direct({ type: "task-released", objects: payload.held });
+    if (payload.held.length > 0) this.#direct({ type: "task-released", objects: payload.held });
   }
 
   #noteSettled(

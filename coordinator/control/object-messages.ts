@@ -21,7 +21,13 @@ export function directoryEventOf(from: PeerRecord, message: ObjectMessage): Dire
   switch (message.type) {
     case "promise-object":
       requireMine(from, message.object);
-      return { type: "object-promised", object: message.object, holder: peer, by: peer };
+      return {
+        type: "object-promised",
+        object: message.object,
+        holder: peer,
+        by: peer,
+        isAwaited: false,
+      };
     case "copy-added":
       return { type: "copy-added", peer, object: message.object };
     case "copy-lost":

@@ -22,12 +22,13 @@ type Handler<Type> = (
 ) => void;
 
 const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
-  "object-promised"(state, { object, holder, by }) {
+  "object-promised"(state, { object, holder, by, isAwaited }) {
     if (state.objects.has(object)) return; // Said again.
     const record = create(state, object);
     record.promisedBy = by;
     if (by) indexed(state.storedBy, by).add(object);
     hold(state, holder, record);
+    if (isAwaited) record.waiters = [holder];
   },
 
   "object-sealed"(state, { object, value, holder }, effects) {
@@ -99,7 +100,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
 
   located(state, { peer, object }, effects) {
     const record = state.objects.get(object);
-    if (record?.phase === "pending") (record.waiters ??= new Set()).add(peer);
+    if (record?.phase === "pending") awaitedBy(record, peer);
     else effects.push({ type: "answer", peer, object, record });
   },
 
@@ -120,9 +121,15 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
   },
 };
 
-/** Advance the directory by one event. Pure in the sense of scheduler/step.ts. */
-export function step(state: DirectoryState, event: DirectoryEvent): DirectoryEffect[] {
-  const effects: DirectoryEffect[] = [];
+/**
+ * Advance the directory by one event. Pure in the sense of scheduler/step.ts.
+ * @param effects collects what must be done; given by callers that take many steps.
+ */
+export function step(
+  state: DirectoryState,
+  event: DirectoryEvent,
+  effects: DirectoryEffect[] = [],
+): DirectoryEffect[] {
   (handlers[event.type] as Handler<DirectoryEvent["type"]>)(state, event, effects);
   return effects;
 }
@@ -184,6 +191,11 @@ function fail(record: ObjectRecord, error: WireError, effects: DirectoryEffect[]
   record.error = error;
   announce(record, effects);
   effects.push({ type: "unavailable", object: record.id, error });
+}
+
+function awaitedBy(record: ObjectRecord, peer: PeerId): void {
+  if (!record.waiters) record.waiters = [peer];
+  else if (!record.waiters.includes(peer)) record.waiters.push(peer);
 }
 
 function announce(record: ObjectRecord, effects: DirectoryEffect[]): void {

@@ -18,7 +18,7 @@ export interface ObjectRecord {
   /** Objects whose refs are inside this one: held as long as it exists. */
   contained: readonly ObjectId[];
   /** Peers to be told when it is made. */
-  waiters: Set<PeerId> | undefined;
+  waiters: PeerId[] | undefined;
   /** The peer that promised to make it; unset for the result of a task. */
   promisedBy: PeerId | undefined;
   /** The worker that made it, if a task did. */
@@ -59,6 +59,8 @@ export type DirectoryEvent =
       readonly object: ObjectId;
       readonly holder: PeerId;
       readonly by: PeerId | undefined;
+      /** The holder is told when it is made, without asking. */
+      readonly isAwaited: boolean;
     }
   | {
       readonly type: "object-sealed";

@@ -112,6 +112,9 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
     invariant(isPossible, `${id}: prefetched ${task.id} waits for an actor to end`);
     invariant(!task.group.isActor, `${id}: actor ${task.id} is prefetched`);
   }
+  const next = worker.prefetched.first;
+  const starts = next && fits(capacity, used, next.group.demands);
+  invariant(!starts, `${id}: prefetched ${next?.id} could run`);
   invariant(used.cpuMilli <= capacity.cpuMilli, `${id}: over its cpus`);
   invariant(used.gpuMilli <= capacity.gpuMilli, `${id}: over its gpus`);
   invariant(used.memoryBytes <= capacity.memoryBytes, `${id}: over its memory`);

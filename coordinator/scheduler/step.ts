@@ -257,9 +257,14 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
  * Deterministic: the result depends on `state` and `event` alone: no clock, no randomness, no I/O,
  * no promise. The state is changed in place: copying a map of 100,000 entries takes 17 ms, a step
  * takes microseconds, and nobody else holds a reference.
+ *
+ * @param effects collects what must be done; given by callers that take many steps.
  */
-export function step(state: SchedulerState, event: SchedulerEvent): SchedulerEffect[] {
-  const effects: SchedulerEffect[] = [];
+export function step(
+  state: SchedulerState,
+  event: SchedulerEvent,
+  effects: SchedulerEffect[] = [],
+): SchedulerEffect[] {
   (handlers[event.type] as Handler<SchedulerEvent["type"]>)(state, event, effects);
   if (state.priorities.length > 0) placeReadyTasks(state, event.atMs, effects);
   return effects;

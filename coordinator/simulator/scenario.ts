@@ -26,6 +26,8 @@ export interface Scenario {
   readonly clockJumps: boolean;
   /** Some workers take ten times as long. */
   readonly someAreSlow: boolean;
+  /** Some workers do not say in their heartbeats what they run. */
+  readonly someForget: boolean;
 }
 
 /** Draw a whole scenario from one number: fleet, load and every fault rate. A third has no faults. */
@@ -52,5 +54,6 @@ export function drawScenario(seed: number): Scenario {
     driversVanish: isFaulty && prng.chance(1, 3),
     clockJumps: isFaulty && prng.chance(1, 4),
     someAreSlow: isFaulty && prng.chance(1, 2),
+    someForget: isFaulty && prng.chance(1, 4),
   };
 }

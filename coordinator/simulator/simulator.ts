@@ -192,10 +192,14 @@ class Simulation {
 
   #spawnWorker(capacity: Demands, runtime: "node" | "browser" = this.#drawRuntime()): void {
     const world = this.#world;
-    const slowness = world.scenario.someAreSlow && world.prng.chance(1, 3) ? 10 : 1;
+    const traits = {
+      slowness: world.scenario.someAreSlow && world.prng.chance(1, 3) ? 10 : 1,
+      isForgetful: world.scenario.someForget && world.faulty && world.prng.chance(1, 2),
+    };
+    if (traits.isForgetful) world.losses += 1;
     const name = `worker ${this.#workersMade++}`;
     const hello = { ...helloOf("worker", name, runtime), capacity };
-    const worker: VirtualWorker = new VirtualWorker(this.#mesh, hello, slowness, () => {
+    const worker: VirtualWorker = new VirtualWorker(this.#mesh, hello, traits, () => {
       this.#workers.delete(worker);
       // A process that comes back is another peer; the coordinator may not know yet that it went.
       if (world.faulty) world.after(world.below(5_000), () => this.#spawnWorker(capacity, runtime));

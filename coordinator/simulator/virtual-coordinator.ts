@@ -24,6 +24,8 @@ export class VirtualCoordinator {
   readonly plane: ControlPlane;
   readonly #world: World;
   readonly #wires = new Map<PeerId, Wire>();
+  /** Each attempt may be ordered once, ever. */
+  readonly #ordered = new Set<string>();
   #clockAheadMs = 0;
   #peersMade = 0;
   #events = 0;
@@ -91,6 +93,11 @@ export class VirtualCoordinator {
   #send(to: PeerId, message: CoordinatorMessage): void {
     if (!coordinatorMessages.accepts(message)) {
       throw new Error(`to ${to}: ${coordinatorMessages.complaint(message)}`);
+    }
+    if (message.type === "run") {
+      const order = `${message.task} ${message.attempt}`;
+      if (this.#ordered.has(order)) throw new Error(`attempt ${order} is ordered twice`);
+      this.#ordered.add(order);
     }
     this.#world.note(`to ${to} ${describe(message)}`);
     const wire = this.#wires.get(to);

@@ -9,7 +9,7 @@ import type {
 import type { WireError } from "../../shared/protocol/schema.ts";
 import type { CallAnswer } from "./data-plane.ts";
 import { checkFailure, checkSameFate, type Expectation, type KnownActor } from "./expectations.ts";
-import { BIG_BYTES, encode, type Content, type Program } from "./program.ts";
+import { BIG_BYTES, decodeContent, encode, type Content, type Program } from "./program.ts";
 import { VirtualPeer, type Mesh } from "./virtual-peer.ts";
 
 /** A task that nobody can run must have been warned of by then. */
@@ -109,7 +109,11 @@ export class VirtualDriver extends VirtualPeer {
   }
 
   release(expected: Expectation): void {
-    if (expected.reads > 0 || !this.held.delete(expected.object)) return;
+    // Nothing but this driver keeps the refs inside the answer of an actor alive.
+    const [outer] = expected.args;
+    const isKept = expected.kind === "inner" && outer?.kind === "call";
+    if (expected.reads > 0 || (isKept && this.held.has(outer.object))) return;
+    if (!this.held.delete(expected.object)) return;
     if (expected.isShared) this.send({ type: "release", objects: [expected.object] });
   }
 
@@ -187,11 +191,13 @@ export class VirtualDriver extends VirtualPeer {
   }
 
   #fulfil({ object }: Expectation, { inline, error }: ObjectState): void {
+    const refs = inline ? decodeContent(inline).refs : [];
     this.send({
       type: "put-object",
       object,
       sizeBytes: inline?.byteLength ?? 0,
       ...(error ? { error } : inline ? { inline } : {}),
+      ...(refs.length > 0 ? { contained: [...refs] } : {}),
     });
     // Whoever makes an object holds it; this one may be unwanted by now.
     if (!this.held.has(object)) this.send({ type: "release", objects: [object] });

@@ -28,6 +28,13 @@ const HAND_OVER_MS = 60_000;
 
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
+export interface WorkerTraits {
+  /** How many times as long everything takes. */
+  readonly slowness: number;
+  /** Its heartbeats name nothing of what it runs. */
+  readonly isForgetful: boolean;
+}
+
 /** What an order is to do, and what came of it. */
 interface Job {
   readonly program: Program;
@@ -43,7 +50,7 @@ interface Job {
 /** The real worker machine, with virtual executors, store and links around it. */
 export class VirtualWorker extends VirtualPeer {
   readonly #state: MachineState;
-  readonly #slowness: number;
+  readonly #traits: WorkerTraits;
   readonly #executors: VirtualExecutors;
   readonly #defines = new Map<string, Define>();
   readonly #jobs = new Map<OrderKey, Job>();
@@ -55,11 +62,11 @@ export class VirtualWorker extends VirtualPeer {
   constructor(
     mesh: Mesh,
     hello: Hello & { capacity: object },
-    slowness: number,
+    traits: WorkerTraits,
     onOver: () => void,
   ) {
     super(mesh, hello, onOver);
-    this.#slowness = slowness;
+    this.#traits = traits;
     this.#state = emptyState({
       workerName: hello.name,
       capacity: hello.capacity,
@@ -161,7 +168,7 @@ export class VirtualWorker extends VirtualPeer {
       for (const object of job.program.passes) this.#hold(object, true);
       job.held = job.program.passes;
     }
-    return (job?.program.runMs ?? 0) * this.#slowness;
+    return (job?.program.runMs ?? 0) * this.#traits.slowness;
   }
 
   #finish(key: OrderKey): Outcome | undefined {
@@ -276,7 +283,8 @@ export class VirtualWorker extends VirtualPeer {
   #beat(): void {
     const tasks: [Run["task"], number][] = [];
     for (const order of this.#state.orders.values()) {
-      if (order.kind !== "call") tasks.push([order.task, order.attempt]);
+      if (order.kind !== "call" && !this.#traits.isForgetful)
+        tasks.push([order.task, order.attempt]);
     }
     this.send({ type: "heartbeat", tasks, storedBytes: this.store.size * BIG_BYTES });
     this.after(HEARTBEAT_MS, () => this.#beat());

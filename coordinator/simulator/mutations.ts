@@ -1,0 +1,146 @@
+/** A bug, planted by replacing one piece of text, that the simulator must notice. */
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  readonly text: string;
+  readonly by: string;
+}
+
+const STEP = "coordinator/scheduler/step.ts";
+const PLACEMENT = "coordinator/scheduler/placement.ts";
+const DIRECTORY = "coordinator/directory/step.ts";
+const CONTROL = "coordinator/control/control-plane.ts";
+const REGISTRY = "coordinator/control/actor-registry.ts";
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "silent workers are kept",
+    file: STEP,
+    text: "if (silentMs <= worker.silenceMsMax) break;",
+    by: "break;",
+  },
+  {
+    name: "a leaving worker stays open to its classes",
+    file: STEP,
+    text: "  for (const group of state.classes.values()) group.open.delete(worker);\n}",
+    by: "}",
+  },
+  {
+    name: "a lost attempt keeps its number",
+    file: STEP,
+    text: "    task.attempt += 1;\n",
+    by: "",
+  },
+  {
+    name: "a failed task's dependents are not told",
+    file: CONTROL,
+    text: `      case "unavailable":
+        return this.#schedule({
+          type: "object-failed",
+          object: effect.object,
+          error: effect.error,
+        });`,
+    by: `      case "unavailable":
+        return;`,
+  },
+  {
+    name: "answers of other workers are accepted",
+    file: STEP,
+    text: `if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
+      return;
+    }
+    const { worker, group } = task;`,
+    by: `if (task?.state !== "running" || !task.worker) return;
+    const { worker, group } = task;`,
+  },
+  {
+    name: "work is taken ahead behind an actor",
+    file: PLACEMENT,
+    text: "    fits(worker.capacity, worker.usedByActors, demands) &&\n",
+    by: "",
+  },
+  {
+    name: "what was taken ahead never starts",
+    file: PLACEMENT,
+    text: "  startPrefetched(worker);\n  state.leased",
+    by: "  state.leased",
+  },
+  {
+    name: "a worker without room never comes back",
+    file: PLACEMENT,
+    text: "    group.open.add(worker);\n  }\n  worker.demotedFrom",
+    by: "  }\n  worker.demotedFrom",
+  },
+  {
+    name: "an answer sent twice frees the value that counts",
+    file: CONTROL,
+    text: "if (!message.inline && !this.directory.objects.get(object)?.locations.includes(peer)) {",
+    by: "if (!message.inline) {",
+  },
+  {
+    name: "values that come too late stay where they are",
+    file: DIRECTORY,
+    text: 'return void effects.push({ type: "free", object, locations: [location] });',
+    by: "return;",
+  },
+  {
+    name: "copies of freed objects stay where they are",
+    file: DIRECTORY,
+    text: 'return void effects.push({ type: "free", object, locations: [peer] });',
+    by: "return;",
+  },
+  {
+    name: "refs inside values do not hold",
+    file: DIRECTORY,
+    text: "for (const inner of record.contained) state.objects.get(inner)!.holds += 1;",
+    by: "",
+  },
+  {
+    name: "a freed object keeps what is inside it",
+    file: DIRECTORY,
+    text: "      innerRecord.holds -= 1;\n      worklist.push(innerRecord);",
+    by: "      innerRecord.holds -= 1;",
+  },
+  {
+    name: "unfinished tasks do not hold their arguments",
+    file: CONTROL,
+    text: `    this.#direct({ type: "task-held", objects: held });\n`,
+    by: "",
+  },
+  {
+    name: "a leaving peer's refs are kept",
+    file: DIRECTORY,
+    text: "    for (const object of held) letGo(state, object, effects);\n    for (const object of stored) {",
+    by: "    for (const object of stored) {",
+  },
+  {
+    name: "a lost object is still said to be there",
+    file: DIRECTORY,
+    text: "record.inline || record.locations.length > 0) return;\n  const message",
+    by: "record.inline || record.locations.length >= 0) return;\n  const message",
+  },
+  {
+    name: "a peer that has left can hold objects",
+    file: "coordinator/control/object-messages.ts",
+    text: "const holder = isConnected(owner) ? owner : undefined;",
+    by: "const holder = owner;\n  void isConnected;",
+  },
+  {
+    name: "effects are performed again when a port drops a peer",
+    file: CONTROL,
+    text: "    if (this.#isSettling) return;\n",
+    by: "",
+  },
+  {
+    name: "callers are not told that an actor ended",
+    file: REGISTRY,
+    text: "    record.error = error;\n    this.#tell(actor, record);",
+    by: "    record.error = error;",
+  },
+  {
+    name: "an ended job's callables are kept",
+    file: CONTROL,
+    text: "        this.callables.delete(group.id);",
+    by: "        void group;",
+  },
+];

@@ -1,6 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
-  makerOf,
   resultOf,
   type ActorId,
   type CallableId,
@@ -217,7 +216,7 @@ export class ControlPlane {
 
     if (unavailable) return this.#fail(task, unavailable);
     const held = dependencies.concat(contained);
-    this.payloads.set(task, { submitter: holder, args, dependencies, held });
+    this.payloads.set(task, { args, dependencies, held });
     if (held.length > 0) this.#direct({ type: "task-held", objects: held });
     const missing = dependencies.filter(
       (dependency) => this.directory.objects.get(dependency)!.phase === "pending",
@@ -385,6 +384,7 @@ export class ControlPlane {
         );
       }
       case "available":
+        if (!this.scheduler.dependents.has(effect.object)) return;
         return this.#schedule({ type: "object-available", object: effect.object });
       case "unavailable":
         return this.#schedule({
@@ -442,7 +442,6 @@ export class ControlPlane {
       name,
       state: error ? "failed" : "done",
       worker: worker && this.peers.get(worker)?.name,
-      submitter: makerOf(task),
       attempts,
       settledMs: this.#nowMs,
       error: error?.message,

@@ -1,4 +1,4 @@
-import type { ObjectId, TaskId } from "../../shared/ids.ts";
+import { makerOf, type ObjectId, type TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Explanation,
@@ -182,9 +182,9 @@ function listTasks(plane: ControlPlane): TaskRow[] {
   }
   for (const settled of plane.settled.recent()) {
     if (rows.length === TASKS_LISTED_MAX) break;
-    const { task, name, state, worker, attempts, submitter } = settled;
+    const { task, name, state, worker, attempts } = settled;
     const ageMs = plane.nowMs - settled.settledMs;
-    rows.push({ task, name, state, worker, attempts, ageMs, submitter });
+    rows.push({ task, name, state, worker, attempts, ageMs, submitter: makerOf(task) });
   }
   return rows;
 }

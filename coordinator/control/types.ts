@@ -43,7 +43,6 @@ export interface PeerRecord {
 
 /** What a task was submitted with, kept until it is settled. */
 export interface Payload {
-  readonly submitter: PeerId;
   readonly args: Uint8Array<ArrayBuffer>;
   readonly dependencies: readonly ObjectId[];
   /** Dependencies and contained refs: held as long as the task is unfinished. */
@@ -63,7 +62,6 @@ export interface SettledTask {
   readonly name: string;
   readonly state: "done" | "failed";
   readonly worker: string | undefined;
-  readonly submitter: PeerId;
   readonly attempts: number;
   readonly settledMs: number;
   readonly error: string | undefined;

@@ -391,7 +391,8 @@ export class WorkerAgent {
   }
 }
 
-const orderOf = ({ order, dependencies, bytes }: OpenOrder): Order => ({
-  ...order,
-  dependencies: dependencies.map((object) => ({ object, bytes: bytes.get(object)! })),
-});
+function orderOf({ order, dependencies, bytes }: OpenOrder): Order {
+  if (dependencies.length === 0) return order;
+  const values = dependencies.map((object) => ({ object, bytes: bytes.get(object)! }));
+  return { ...order, dependencies: values };
+}

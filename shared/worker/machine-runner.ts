@@ -56,7 +56,8 @@ export class MachineRunner {
   }
 
   #step(stimulus: Stimulus): void {
-    const event = { ...stimulus, atMs: this.#clock.nowMs() } as MachineEvent;
+    // In place: the stimulus is this runner's own, and a copy would cost as much as the step.
+    const event = Object.assign(stimulus, { atMs: this.#clock.nowMs() }) as MachineEvent;
     for (const effect of step(this.state, event)) this.#perform(effect);
   }
 

@@ -1,4 +1,4 @@
-import type { ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, ObjectState, Run } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
@@ -7,7 +7,8 @@ import type { OrderKey, Outcome } from "./machine/types.ts";
 
 /** An order that has no outcome yet: what the machine knows only by its key. */
 export interface OpenOrder {
-  readonly order: Omit<Order, "dependencies">;
+  /** As an executor gets it, but for its dependencies. */
+  readonly order: Order;
   readonly callable?: Define;
   readonly dependencies: readonly ObjectId[];
   /** Values of the dependencies that are here. */
@@ -21,6 +22,8 @@ export interface OpenOrder {
     readonly settle: (outcome: Outcome) => void;
   };
 }
+
+const NONE: readonly never[] = [];
 
 /** The orders without an outcome and the objects that they wait for. */
 export class OrderBook {
@@ -41,11 +44,11 @@ export class OrderBook {
     for (const { object, inline } of dependencies) if (inline) bytes.set(object, inline);
     const refusal = dependencies.find(({ error }) => error)?.error;
     const key = String(this.#next++);
-    const { args } = run;
+    const base = { key, callable: run.callable, args: run.args, dependencies: NONE };
     const order: OpenOrder["order"] =
       callable.kind === "function"
-        ? { key, kind: "task", callable: run.callable, args }
-        : { key, kind: "create-actor", callable: run.callable, actor: run.task as never, args };
+        ? { ...base, kind: "task" }
+        : { ...base, kind: "create-actor", actor: run.task as string as ActorId };
     return this.#open(
       {
         order,
@@ -61,7 +64,7 @@ export class OrderBook {
   openCall(call: Call, caller: PeerId, settle: (outcome: Outcome) => void): OpenOrder {
     const { actor, method, args, dependencies = [], result } = call;
     return this.#open({
-      order: { key: String(this.#next++), kind: "call", actor, method, args },
+      order: { key: String(this.#next++), kind: "call", actor, method, args, dependencies: NONE },
       dependencies,
       bytes: new Map(),
       call: { result, caller, settle },

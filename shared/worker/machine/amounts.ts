@@ -42,8 +42,16 @@ export function fits(capacity: Demands, used: Amounts, demands: Demands): boolea
 const within = (demand: number, used: number, capacity: number): boolean =>
   demand === 0 || used + demand <= capacity;
 
-/** Equal for equal demands. */
+const keys = new WeakMap<Demands, string>();
+
+/** Equal for equal demands. All orders of a callable share one object, so it is remembered. */
 export function demandsKey(demands: Demands): string {
+  let key = keys.get(demands);
+  if (key === undefined) keys.set(demands, (key = keyOf(demands)));
+  return key;
+}
+
+function keyOf(demands: Demands): string {
   const { cpuMilli, gpuMilli, memoryBytes, custom } = demands;
   const plain = `${cpuMilli}/${gpuMilli}/${memoryBytes}`;
   if (!custom) return plain;

@@ -57,6 +57,8 @@ export function growPool(
 
 /** Replace executors that died, down to the number kept warm. */
 export function keepWarm(state: MachineState, atMs: number, effects: MachineEffect[]): void {
+  // Idle ones suffice to know, and are counted already.
+  if (state.idle.size >= state.settings.executorsMin) return;
   const { size, starting } = countPool(state);
   const lacking = state.settings.executorsMin - size;
   if (lacking > 0) growPool(state, starting + lacking, atMs, effects);

@@ -86,7 +86,7 @@ export function takeWaiting(state: MachineState, object: ObjectId): OrderRecord[
   return [...(waiting ?? [])].map((key) => {
     const order = state.orders.get(key);
     invariant(order, `unknown order ${key} waits for ${object}`);
-    order.missing.delete(object);
+    (order.missing as Set<ObjectId>).delete(object);
     return order;
   });
 }

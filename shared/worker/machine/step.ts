@@ -1,5 +1,5 @@
 import { invariant } from "../../errors.ts";
-import type { ActorId } from "../../ids.ts";
+import type { ActorId, TaskId } from "../../ids.ts";
 import type { WireError } from "../../protocol/schema.ts";
 import { addCall, endActor, retireActor, retireEnded, startCalls } from "./actors.ts";
 import { demandsKey, fits, noAmounts } from "./amounts.ts";
@@ -13,6 +13,9 @@ import type { MachineState, OrderRecord, TaskOrder } from "./types.ts";
 
 type EventOf<Type> = Extract<MachineEvent, { type: Type }>;
 type Handler<Type> = (state: MachineState, event: EventOf<Type>, effects: MachineEffect[]) => void;
+
+/** What most orders miss. Nothing is ever added to what an order misses. */
+const NOTHING: ReadonlySet<never> = new Set<never>();
 
 /** How much the latest run of a callable counts in its running average. */
 const AVERAGE_WEIGHT = 0.2;
@@ -66,7 +69,7 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
   },
 
   "actor-stopped"(state, { actor: id, atMs }, effects) {
-    const order = state.orders.get(state.tasks.get(id as never) ?? "");
+    const order = state.orders.get(state.tasks.get(id as string as TaskId) ?? "");
     if (order && order.kind !== "call") {
       cancel(state, order, cancelled(order, state.settings.workerName, "it was ended"), effects);
     }
@@ -143,7 +146,7 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
 export function step(state: MachineState, event: MachineEvent): MachineEffect[] {
   const effects: MachineEffect[] = [];
   (handlers[event.type] as Handler<MachineEvent["type"]>)(state, event, effects);
-  retireEnded(state, event.atMs, effects);
+  if (state.ending.size > 0) retireEnded(state, event.atMs, effects);
   startFetches(state, effects);
   startReady(state, event.atMs, effects);
   keepWarm(state, event.atMs, effects);
@@ -154,7 +157,7 @@ const newOrder = (event: EventOf<"run-ordered">): TaskOrder => ({
   key: event.key,
   kind: event.kind,
   state: "fetching",
-  missing: new Set(event.refusal ? [] : event.missing),
+  missing: event.refusal || event.missing.length === 0 ? NOTHING : new Set(event.missing),
   executors: new Set(),
   task: event.task,
   attempt: event.attempt,

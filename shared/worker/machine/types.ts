@@ -28,7 +28,7 @@ interface OrderBase {
   readonly key: OrderKey;
   state: OrderState;
   /** Objects it needs that are not here yet. */
-  readonly missing: Set<ObjectId>;
+  readonly missing: ReadonlySet<ObjectId>;
   /** Executors that have it. More than one after it was taken from behind a slow one. */
   readonly executors: Set<ExecutorId>;
 }

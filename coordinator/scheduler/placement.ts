@@ -31,7 +31,8 @@ export function placeReadyTasks(
   atMs: number,
   effects: SchedulerEffect[],
 ): void {
-  for (const priority of state.priorities) {
+  // From a copy: a priority that is served to the end leaves the list.
+  for (const priority of Array.from(state.priorities)) {
     const classes = state.readyClasses.get(priority)!;
     if (classes.size === 1) {
       const only = classes.first!;

@@ -104,7 +104,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "unfinished tasks do not hold their arguments",
     file: CONTROL,
-    text: `    this.#direct({ type: "task-held", objects: held });\n`,
+    text: `if (held.length > 0) this.#direct({ type: "task-held", objects: held });`,
     by: "",
   },
   {

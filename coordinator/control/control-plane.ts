@@ -9,6 +9,7 @@ import {
   type TaskId,
 } from "../../shared/ids.ts";
 import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
+import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { step as stepDirectory } from "../directory/step.ts";
 import {
@@ -36,6 +37,12 @@ import type { ControlPorts, Payload, PeerIntroduction, PeerRecord } from "./type
 /** Silence after which a worker is given up: three heartbeats; a throttled tab beats rarely. */
 const SILENCE_MS_MAX = { node: 16_000, browser: 75_000 } as const;
 
+/** What is to be done, by whichever of the two machines or here. */
+type Effect =
+  | SchedulerEffect
+  | DirectoryEffect
+  | { readonly type: "forget-callables"; readonly callables: readonly CallableId[] };
+
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
 /**
@@ -54,7 +61,7 @@ export class ControlPlane {
   readonly settled = new SettledTasks();
   readonly actors: ActorRegistry;
   readonly #ports: ControlPorts;
-  readonly #queue: (SchedulerEffect | DirectoryEffect)[] = [];
+  readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
   readonly #early = new EarlyInterest((peer) => this.peers.has(peer));
   #isSettling = false;
@@ -273,10 +280,11 @@ export class ControlPlane {
     if (!this.peers.delete(peer) || !record) return;
     const job = peer as string as JobId;
     if (record.role === "driver") {
-      for (const group of this.scheduler.jobs.get(job)?.classes ?? []) {
-        this.callables.delete(group.id);
-      }
+      const classes = [...(this.scheduler.jobs.get(job)?.classes ?? [])];
+      const callables = classes.map(({ id }) => id);
+      for (const callable of callables) this.callables.delete(callable);
       this.#schedule({ type: "job-ended", job });
+      this.#queue.push({ type: "forget-callables", callables });
     }
     this.#schedule({ type: "worker-left", worker: peer, why });
     this.#direct({ type: "peer-left", peer, why });
@@ -285,11 +293,9 @@ export class ControlPlane {
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {
-    stepScheduler(
-      this.scheduler,
-      { ...event, atMs: this.#nowMs } as SchedulerEvent,
-      this.#queue as SchedulerEffect[],
-    );
+    // Stamped in place: a copy of each event was 8 % of the coordinator's time.
+    const timed: SchedulerEvent = Object.assign(event, { atMs: this.#nowMs });
+    stepScheduler(this.scheduler, timed, this.#queue as SchedulerEffect[]);
   }
 
   #direct(event: DirectoryEvent): void {
@@ -337,7 +343,7 @@ export class ControlPlane {
     }
   }
 
-  #perform(effect: SchedulerEffect | DirectoryEffect): void {
+  #perform(effect: Effect): void {
     switch (effect.type) {
       case "run":
         return this.#run(effect);
@@ -383,6 +389,8 @@ export class ControlPlane {
           state.inline?.byteLength ?? 0,
         );
       }
+      case "forget-callables":
+        return this.#forgetCallables(effect.callables);
       case "available":
         if (!this.scheduler.dependents.has(effect.object)) return;
         return this.#schedule({ type: "object-available", object: effect.object });
@@ -410,6 +418,17 @@ export class ControlPlane {
     }
     const run = runMessage({ task, attempt, callable: define.callable }, payload, this.directory);
     this.#ports.send(worker, run.message, run.valueBytes);
+  }
+
+  /** Workers keep what they were told of until it cannot be run any more. */
+  #forgetCallables(callables: readonly CallableId[]): void {
+    for (const { peer, defined } of this.peers.values()) {
+      const known = callables.filter((callable) => defined.delete(callable));
+      for (let at = 0; at < known.length; at += REFS_PER_MESSAGE_MAX) {
+        const part = known.slice(at, at + REFS_PER_MESSAGE_MAX);
+        this.#ports.send(peer, { type: "forget-callables", callables: part }, 0);
+      }
+    }
   }
 
   #accept(task: TaskId, worker: PeerId): void {

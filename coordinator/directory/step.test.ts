@@ -25,7 +25,7 @@ class TestDirectory {
   }
 
   promise(object: ObjectId, by?: PeerId): DirectoryEffect[] {
-    return this.feed({ type: "object-promised", object, holder: d, by });
+    return this.feed({ type: "object-promised", object, holder: d, by, isAwaited: false });
   }
 
   /** Sealed in the store of `location`. */

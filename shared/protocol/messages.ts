@@ -279,6 +279,11 @@ const fromCoordinator = {
   }),
   define,
   run,
+  /** Their driver has left: no task will name these again. */
+  "forget-callables": Type.Object({
+    type: Type.Literal("forget-callables"),
+    callables: ids<CallableId>(),
+  }),
   "cancel-run": Type.Object({ type: Type.Literal("cancel-run"), task: id<TaskId>(), attempt }),
   /** Nobody refers to these any more: forget every copy. */
   "free-objects": Type.Object({ type: Type.Literal("free-objects"), objects: ids<ObjectId>() }),

@@ -2,6 +2,12 @@ import type { Transport } from "../transport/transport.ts";
 import { encodeBatch } from "./batch.ts";
 import { BATCH_BYTES_TARGET, BATCH_MESSAGES_MAX } from "./limits.ts";
 
+/**
+ * Messages that leave together at most. A thousand at once would keep the receiver waiting while
+ * they are made; in parts of this size sender and receiver work side by side.
+ */
+const BATCH_MESSAGES_TARGET = 256;
+
 /** What a message without large fields costs on the wire, roughly. */
 const MESSAGE_BYTES_ESTIMATE = 128;
 
@@ -25,7 +31,7 @@ export class Outbox<Message extends object> {
   push(message: Message, valueBytes = 0): void {
     this.#queue.push(message);
     this.#queuedBytes += MESSAGE_BYTES_ESTIMATE + valueBytes;
-    if (this.#queuedBytes >= BATCH_BYTES_TARGET || this.#queue.length >= BATCH_MESSAGES_MAX) {
+    if (this.#queuedBytes >= BATCH_BYTES_TARGET || this.#queue.length >= BATCH_MESSAGES_TARGET) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;

@@ -190,6 +190,13 @@ export class WorkerAgent {
       case "define":
         this.#callables.set(message.callable, message);
         return;
+      case "forget-callables":
+        for (const callable of message.callables) this.#callables.delete(callable);
+        this.#crew.forget(message.callables);
+        return this.#machine.dispatch({
+          type: "callables-forgotten",
+          callables: message.callables,
+        });
       case "run":
         return this.#run(message);
       case "cancel-run":

@@ -60,6 +60,8 @@ export interface ExecutorListener {
 export interface ExecutorHandle {
   /** Make a callable known, before the first order that names it. */
   define(callable: Define): void;
+  /** No order will name these any more. */
+  forget(callables: readonly CallableId[]): void;
   run(orders: readonly Order[]): void;
   /** End it at once, whatever it runs. `onEnded` follows. */
   stop(): void;

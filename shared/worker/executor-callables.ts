@@ -23,6 +23,10 @@ export class Callables {
     this.#known.set(define.callable, { define });
   }
 
+  forget(callables: readonly CallableId[]): void {
+    for (const callable of callables) this.#known.delete(callable);
+  }
+
   nameOf(callable: CallableId): string {
     return this.#known.get(callable)?.define.name || "anonymous";
   }

@@ -75,6 +75,13 @@ export class ExecutorCrew {
     this.#toFlush.add(member);
   }
 
+  forget(callables: readonly CallableId[]): void {
+    for (const { handle, defined } of this.#members.values()) {
+      const known = callables.filter((callable) => defined.delete(callable));
+      if (known.length > 0) handle.forget(known);
+    }
+  }
+
   stop(id: ExecutorId): void {
     const member = this.#members.get(id);
     this.#members.delete(id);

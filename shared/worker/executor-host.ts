@@ -1,5 +1,5 @@
 import * as Comlink from "comlink";
-import type { ObjectId } from "../ids.ts";
+import type { CallableId, ObjectId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { ExecutorHandle, ExecutorListener, ExecutorSettings, Order } from "./executor-api.ts";
@@ -53,6 +53,10 @@ export class ExecutorHost implements ExecutorHandle {
 
   configure(settings: ExecutorSettings): void {
     this.#call(this.#calls.configure(settings));
+  }
+
+  forget(callables: readonly CallableId[]): void {
+    this.#call(this.#calls.forget(callables));
   }
 
   define(callable: Define): void {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import type { ActorId, ObjectId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import { decodeValue, encodeValue } from "../objects/codec.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
@@ -79,6 +79,10 @@ export class ExecutorRuntime {
       { get, hold: (list) => host.hold(list), release: (list) => host.release(list) },
       host.clock,
     );
+  }
+
+  forget(callables: readonly CallableId[]): void {
+    this.#callables.forget(callables);
   }
 
   define(callables: readonly Define[]): void {

@@ -2,7 +2,7 @@ import * as Comlink from "comlink";
 import { systemClock } from "../clock.ts";
 import { invariant, MeshError } from "../errors.ts";
 import type { BackendReport } from "../gpu/choose-backend.ts";
-import type { ObjectId } from "../ids.ts";
+import type { CallableId, ObjectId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
@@ -15,6 +15,7 @@ import { type AgentMessage, OutcomeWriter, transferables, unpackOrders } from ".
 export interface ExecutorCalls {
   configure(settings: ExecutorSettings): void;
   define(callables: readonly Define[]): void;
+  forget(callables: readonly CallableId[]): void;
   /** The answer to a `fetch` message. */
   settleFetch(request: number, bytes: ObjectBytes | undefined, error?: WireError): void;
 }
@@ -75,6 +76,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
       settings = given;
     },
     define: (callables) => runtime.define(callables),
+    forget: (callables) => runtime.forget(callables),
     settleFetch(request, bytes, error) {
       const waiting = fetches.get(request);
       invariant(waiting, `fetch ${request} was asked for and not yet settled`);

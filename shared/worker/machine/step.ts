@@ -134,6 +134,10 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     else executor.progressAtMs = event.atMs;
   },
 
+  "callables-forgotten"(state, { callables }) {
+    for (const callable of callables) state.averageMs.delete(callable);
+  },
+
   tick(state, { atMs }, effects) {
     checkDeadlines(state, atMs, effects);
   },

@@ -161,6 +161,7 @@ export type MachineEvent = { readonly atMs: number } & (
   | { readonly type: "executor-resumed"; readonly executor: ExecutorId }
   | { readonly type: "executor-ended"; readonly executor: ExecutorId; readonly reason: string }
   | { readonly type: "order-finished"; readonly executor: ExecutorId; readonly outcome: Outcome }
+  | { readonly type: "callables-forgotten"; readonly callables: readonly CallableId[] }
   | { readonly type: "tick" }
 );
 

@@ -1,0 +1,110 @@
+import {
+  expect,
+  test as base,
+  type Browser,
+  type BrowserContext,
+  type Page,
+} from "playwright/test";
+import { startMesh, type Mesh, type StartedMesh } from "manta";
+
+type PeerSummary = Awaited<ReturnType<Mesh["peers"]>>[number];
+
+/** Counters come with heartbeats, one in five seconds. */
+const COUNTERS_MS_MAX = 15_000;
+
+export interface TabOptions {
+  /** More of the contribute page's address, such as `{ webrtc: "0" }`. */
+  readonly wishes?: Readonly<Record<string, string>>;
+  /** Runs in the page before its own scripts. */
+  readonly before?: () => void;
+}
+
+/** A browser tab that contributes to the mesh. */
+export interface Tab {
+  readonly page: Page;
+  readonly name: string;
+}
+
+/** The tabs of one test, each as separate as those of different people. */
+export class Tabs {
+  readonly #browser: Browser;
+  readonly #started: StartedMesh;
+  readonly #contexts: BrowserContext[] = [];
+  readonly #errors: string[] = [];
+
+  constructor(browser: Browser, started: StartedMesh) {
+    this.#browser = browser;
+    this.#started = started;
+  }
+
+  /** Open a page of the coordinator, such as `/console#token=...`. */
+  async open(address: string, before?: () => void): Promise<Page> {
+    const context = await this.#browser.newContext();
+    this.#contexts.push(context);
+    const page = await context.newPage();
+    page.on("pageerror", (error) => this.#errors.push(error.stack ?? error.message));
+    if (before) await page.addInitScript(before);
+    await page.goto(`${this.#started.url}${address}`);
+    return page;
+  }
+
+  /** Open the contribute page as the link says, and wait until it is a worker of the mesh. */
+  async contribute(name: string, { wishes, before }: TabOptions = {}): Promise<Tab> {
+    const query = new URLSearchParams({ start: "1", name, ...wishes });
+    const token = this.#started.tokens.contribute;
+    const page = await this.open(`/contribute?${query}#token=${token}`, before);
+    await expect(page.getByRole("main")).toHaveAttribute("data-phase", "working");
+    return { page, name };
+  }
+
+  /** Close them all, and wait until the mesh is as it was. */
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#contexts.map((context) => context.close()));
+    const { mesh, workerPids } = this.#started;
+    await expect
+      .poll(async () => (await mesh.summary()).workers, { intervals: [50] })
+      .toBe(workerPids.length);
+    expect(this.#errors).toEqual([]);
+  }
+}
+
+/** Tests with a coordinator and a Node worker (for a file's all tests) and tabs (for one test). */
+export const test = base.extend<{ tabs: Tabs }, { started: StartedMesh }>({
+  started: [
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads what a fixture needs from it
+    async ({}, use) => {
+      const started = await startMesh({ workers: 1, cpus: 1, name: "test" });
+      // Asking is how a test waits, so what is slow to start is not news.
+      started.mesh.onWarning = () => {};
+      await use(started);
+      await started.mesh.close();
+    },
+    { scope: "worker" },
+  ],
+  tabs: async ({ browser, started }, use) => {
+    const tabs = new Tabs(browser, started);
+    await use(tabs);
+    await tabs.closeAll();
+  },
+});
+
+/** The one peer of this name. */
+export async function peerNamed(mesh: Mesh, name: string): Promise<PeerSummary> {
+  const named = (await mesh.peers()).filter((peer) => peer.name === name);
+  expect(named.map((peer) => peer.name)).toEqual([name]);
+  return named[0]!;
+}
+
+/** What `from` says it moved to and from `to`: by one path, as soon as it has moved something. */
+export async function linkBetween(
+  mesh: Mesh,
+  from: string,
+  to: string,
+): Promise<PeerSummary["links"][number]> {
+  const { peer } = await peerNamed(mesh, to);
+  const find = async () => (await peerNamed(mesh, from)).links.filter((link) => link.peer === peer);
+  await expect
+    .poll(async () => (await find()).length, { timeout: COUNTERS_MS_MAX, intervals: [100] })
+    .toBe(1);
+  return (await find())[0]!;
+}

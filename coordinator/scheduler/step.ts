@@ -185,6 +185,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     const { worker } = task;
     if (error.code === "WORKER_LOST") {
       vacate(state, task);
+      passOver(worker, task.group);
       return retryOrFail(state, task, { why: error.message, atMs }, effects);
     }
     worker.tasksFailed += 1;
@@ -241,8 +242,10 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     }
     for (const task of state.leased) {
       if (atMs - task.leasedMs <= LEASE_MS_MAX) break;
-      const why = `${task.worker!.name} did not mention it for ${LEASE_MS_MAX / 1000} s`;
+      const worker = task.worker!;
+      const why = `${worker.name} did not mention it for ${LEASE_MS_MAX / 1000} s`;
       vacate(state, task);
+      passOver(worker, task.group);
       retryOrFail(state, task, { why, atMs }, effects);
     }
     for (const classes of state.readyClasses.values()) {
@@ -303,6 +306,11 @@ function removeWorker(
   }
   // `vacate` offered the leaving worker to the classes again.
   for (const group of state.classes.values()) group.open.delete(worker);
+}
+
+/** It has just lost a task of this class: try another first. */
+function passOver(worker: WorkerRecord, group: SchedulingClass): void {
+  if (group.open.has(worker)) group.open.moveToEnd(worker);
 }
 
 function retryOrFail(

@@ -2,7 +2,7 @@ import type { ControlPlane } from "../control/control-plane.ts";
 import { checkInvariants as checkDirectory } from "../directory/invariants.ts";
 import { checkInvariants as checkScheduler } from "../scheduler/invariants.ts";
 import { invariant } from "../../shared/errors.ts";
-import type { ObjectId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 
 /** Check the scheduler, the directory, and that the two and the control plane agree. Linear. */
 export function checkPlane(plane: ControlPlane): void {
@@ -16,8 +16,11 @@ export function checkPlane(plane: ControlPlane): void {
 
   let alive = 0;
   for (const task of scheduler.tasks.values()) {
-    if (task.state === "alive") alive += 1;
-    else invariant(payloads.has(task.id), `${task.id} is scheduled without its payload`);
+    if (task.state === "alive") {
+      alive += 1;
+      const home = plane.actors.workerOf(task.id as string as ActorId);
+      invariant(home === task.worker?.id, `actor ${task.id} is said to live elsewhere`);
+    } else invariant(payloads.has(task.id), `${task.id} is scheduled without its payload`);
     invariant(plane.callables.has(task.group.id), `${task.id}: its callable is forgotten`);
   }
   invariant(payloads.size === scheduler.tasks.size - alive, "payloads without a task");

@@ -17,6 +17,8 @@ export interface SimResult {
   /** Tasks, actors and calls that came to their end at their driver. */
   readonly settled: number;
   readonly losses: number;
+  /** Attempts that were lost and made again. */
+  readonly retried: number;
   readonly virtualMs: number;
   /** Over every event and message: equal seeds must give equal digests. */
   readonly digest: number;
@@ -86,6 +88,7 @@ class Simulation {
       events: this.#mesh.coordinator.events,
       settled,
       losses: world.losses,
+      retried: this.#mesh.coordinator.plane.scheduler.counters.retried,
       virtualMs: world.nowMs,
       digest: world.digest,
     };
@@ -182,7 +185,7 @@ class Simulation {
       this.#mesh.coordinator.jumpAhead(world.below(JUMP_MS_MAX));
     }
     const [driver] = this.#liveDrivers();
-    if (driver && scenario.driversVanish && world.strikes(20)) driver.crash(false);
+    if (driver && scenario.driversVanish && world.strikes(40)) driver.crash(false);
   }
 
   #sayGoodbye(worker: VirtualWorker): void {

@@ -48,6 +48,8 @@ export interface ContributionSnapshot {
     }[];
   };
   readonly gpuName?: string;
+  /** There when `connecting` again: why the mesh is out of reach. The tab tries until it is stopped. */
+  readonly outage?: string;
   /** There when `failed`: what went wrong, and what the person can do. */
   readonly error?: { readonly text: string; readonly next: string };
 }

@@ -46,6 +46,7 @@ class TabContribution implements Contribution {
   readonly #over: Promise<void>;
   #phase: Phase = "measuring";
   #gpuName: string | undefined;
+  #outage: string | undefined;
   #error: ContributionSnapshot["error"];
   #membership: Membership<WorkerAgent> | undefined;
   /** What was counted in sessions before the one of now. */
@@ -66,6 +67,7 @@ class TabContribution implements Contribution {
       tasksDone: this.#before.tasksDone + now.tasksDone,
       tasksFailed: this.#before.tasksFailed + now.tasksFailed,
       ...(this.#gpuName === undefined ? {} : { gpuName: this.#gpuName }),
+      ...(this.#outage === undefined ? {} : { outage: this.#outage }),
       ...(this.#error ? { error: this.#error } : {}),
     };
   }
@@ -122,9 +124,14 @@ class TabContribution implements Contribution {
       join: () => this.#join(cage),
       onJoined: () => {
         this.#noteSnapshot();
+        this.#outage = undefined;
         this.#enter("working");
       },
-      onOutage: () => this.#enter("connecting"),
+      onOutage: ({ message }) => {
+        this.#outage = sentence(message);
+        if (this.#phase === "connecting") this.#changed();
+        else this.#enter("connecting");
+      },
       onOver: () => this.#sessionOver(),
     });
   }

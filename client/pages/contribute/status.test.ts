@@ -19,6 +19,13 @@ test("a tab that has joined says whether it works or waits", () => {
   expect(statusOf(snapshot({}), false).headline).toBe("Waiting for work");
 });
 
+test("a lost coordinator is told, and that nobody has to do anything", () => {
+  const outage = "The coordinator stopped.";
+  const { headline, detail } = statusOf(snapshot({ phase: "connecting", outage }), false);
+  expect(headline).toBe("Looking for the mesh");
+  expect(detail).toBe("The coordinator stopped. This tab tries again until you press Stop.");
+});
+
 test("a failure says what failed and what to do next", () => {
   const error = { text: "The token has expired.", next: "Ask for a new contribute URL." };
   expect(statusOf(snapshot({ phase: "failed", error }), false).detail).toBe(

@@ -19,6 +19,12 @@ export function statusOf(snapshot: ContributionSnapshot | undefined, isBusy: boo
         detail: "A short test finds the fastest way to compute here.",
       };
     case "connecting":
+      if (snapshot.outage !== undefined) {
+        return {
+          headline: "Looking for the mesh",
+          detail: `${snapshot.outage} This tab tries again until you press Stop.`,
+        };
+      }
       return { headline: "Joining the mesh", detail: "Introducing this tab to the coordinator." };
     case "working":
       return isBusy

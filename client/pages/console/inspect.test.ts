@@ -3,7 +3,7 @@ import { MeshError } from "../../../shared/errors.ts";
 import { inspect, inspectError, inspectLine } from "./inspect.ts";
 
 test("strings are printed as they are, and quoted inside values", () => {
-  expect(inspectLine(["sum", 3, ["a"]])).toBe('sum 3 ["a"]');
+  expect(inspectLine(["sum", 3, ["a"]])).toBe('sum 3 [ "a" ]');
 });
 
 test("values look as they are written", () => {
@@ -12,8 +12,8 @@ test("values look as they are written", () => {
     "y-z" = -0;
   })();
   expect(inspect(point)).toBe('Point { x: 1, "y-z": -0 }');
-  expect(inspect(new Map([[1, new Set(["a"])]]))).toBe('Map(1) {1 => Set(1) {"a"}}');
-  expect(inspect(new Float32Array([0.5, 2]))).toBe("Float32Array(2) [0.5, 2]");
+  expect(inspect(new Map([[1, new Set(["a"])]]))).toBe('Map(1) { 1 => Set(1) { "a" } }');
+  expect(inspect(new Float32Array([0.5, 2]))).toBe("Float32Array(2) [ 0.5, 2 ]");
   expect(inspect([10n, null, undefined, Symbol("s"), /a/g, new Date(0), () => 1])).toContain("10n");
 });
 

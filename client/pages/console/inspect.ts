@@ -58,7 +58,7 @@ function inspectObject(value: object, show: (part: unknown) => string): string {
       return `${shownKey}: [throws ${describe(error).message}]`;
     }
   };
-  return prefix + wrap("{", items(Object.keys(value), property), "}", " ");
+  return prefix + wrap("{", items(Object.keys(value), property), "}");
 }
 
 function items<Item>(all: Iterable<Item>, show: (item: Item) => string): readonly string[] {
@@ -72,11 +72,12 @@ function items<Item>(all: Iterable<Item>, show: (item: Item) => string): readonl
   return shown;
 }
 
-function wrap(open: string, parts: readonly string[], close: string, pad = ""): string {
+/** As Node does, so that a driver prints here what it prints there. */
+function wrap(open: string, parts: readonly string[], close: string): string {
   if (parts.length === 0) return open + close;
   const line = parts.join(", ");
   return line.length <= 72 && !line.includes("\n")
-    ? open + pad + line + pad + close
+    ? `${open} ${line} ${close}`
     : `${open}\n${parts.map((part) => `  ${part.replaceAll("\n", "\n  ")}`).join(",\n")}\n${close}`;
 }
 

@@ -18,8 +18,8 @@ export function explainTask(state: SchedulerState, task: TaskRecord, atMs: numbe
       return `${name} waits for ${listed(makers, missing.length)}`;
     }
     case "ready":
-      if (task.group.feasible === 0) return `${name}: ${stuckText(state, task.group)}`;
-      return `${name} is ready; the ${task.group.feasible} worker(s) that can run it are busy, ${task.group.queue.size} task(s) of its kind wait, and a task of its kind ${
+      if (task.group.shape.feasible === 0) return `${name}: ${stuckText(state, task.group)}`;
+      return `${name} is ready; the ${task.group.shape.feasible} worker(s) that can run it are busy, ${task.group.queue.size} task(s) of its kind wait, and a task of its kind ${
         task.group.averageMs === undefined
           ? "has not ended yet"
           : `runs ${task.group.averageMs.toFixed(1)} ms on average`

@@ -1,7 +1,7 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import { isFeasible } from "./placement.ts";
-import type { SchedulerState, WorkerRecord } from "./types.ts";
+import type { SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
 /**
  * Check every relation between the collections, both ways round. Linear in the state: tests and the
@@ -58,34 +58,53 @@ function checkTasks(state: SchedulerState): void {
 }
 
 function checkClasses(state: SchedulerState): void {
-  let ready = 0;
-  for (const [priority, classes] of state.readyClasses) {
-    invariant(classes.size > 0, `priority ${priority} is empty`);
-    invariant(state.priorities.includes(priority), `priority ${priority} is forgotten`);
-    ready += classes.size;
-  }
-  let queued = 0;
+  const classes = new Map<Shape, number>();
   for (const group of state.classes.values()) {
-    if (group.queue.size > 0) queued += 1;
-    const awaited = group.isActor && group.queue.size > 0;
-    invariant(state.readyActors.has(group) === awaited, `${group.id}: awaited iff a ready actor`);
-    for (const worker of [...group.open, ...group.deep]) {
-      invariant(state.workers.get(worker.id) === worker, `${group.id}: ${worker.id} has left`);
-    }
-    for (const worker of group.deep) {
-      invariant(worker.demotedFrom.has(group), `${group.id}: ${worker.id} is deep, not demoted`);
-    }
-    let feasible = 0;
-    for (const worker of state.workers.values()) {
-      const { demands, labels } = group;
-      if (isFeasible(worker, demands, labels)) feasible += 1;
-      const known = Number(group.open.has(worker)) + Number(worker.demotedFrom.has(group));
-      const expected = isFeasible(worker, demands, labels) ? 1 : 0;
-      invariant(known === expected, `${group.id}: ${worker.id} is open, demoted or infeasible`);
-    }
-    invariant(feasible === group.feasible, `${group.id}: feasible is wrong`);
+    const { id, shape, priority, queue } = group;
+    classes.set(shape, (classes.get(shape) ?? 0) + 1);
+    const isServed = shape.ready.get(priority)?.has(group) ?? false;
+    invariant(isServed === queue.size > 0, `${id}: served iff it has ready tasks`);
   }
-  invariant(ready === queued, "a class is served iff it has ready tasks");
+  for (const [priority, shapes] of state.readyShapes) {
+    invariant(shapes.size > 0, `priority ${priority} is empty`);
+    invariant(state.priorities.includes(priority), `priority ${priority} is forgotten`);
+    for (const shape of shapes) {
+      invariant(shape.ready.has(priority), `${shape.key}: nothing is ready at ${priority}`);
+    }
+  }
+  invariant(classes.size === state.shapes.size, "a shape without a class");
+  for (const shape of state.shapes.values()) {
+    invariant(classes.get(shape) === shape.classes, `${shape.key}: its classes are miscounted`);
+    checkShape(state, shape);
+  }
+}
+
+function checkShape(state: SchedulerState, shape: Shape): void {
+  const { key, demands, labels, ready, open, deep } = shape;
+  for (const [priority, classes] of ready) {
+    invariant(classes.size > 0, `${key}: nothing is ready at ${priority}`);
+    invariant(state.readyShapes.get(priority)?.has(shape), `${key}: is not served`);
+    oldestFirst(
+      `turns of ${key}`,
+      [...classes].map(({ turn }) => turn),
+    );
+  }
+  const isAwaited = shape.isActor && ready.size > 0;
+  invariant(state.readyActors.has(shape) === isAwaited, `${key}: awaited iff a ready actor`);
+  for (const worker of [...open, ...deep]) {
+    invariant(state.workers.get(worker.id) === worker, `${key}: ${worker.id} has left`);
+  }
+  for (const worker of deep) {
+    invariant(worker.demotedFrom.has(shape), `${key}: ${worker.id} is deep, not demoted`);
+  }
+  let feasible = 0;
+  for (const worker of state.workers.values()) {
+    const expected = isFeasible(worker, demands, labels) ? 1 : 0;
+    feasible += expected;
+    const known = Number(open.has(worker)) + Number(worker.demotedFrom.has(shape));
+    invariant(known === expected, `${key}: ${worker.id} is open, demoted or infeasible`);
+  }
+  invariant(feasible === shape.feasible, `${key}: feasible is wrong`);
 }
 
 function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
@@ -121,8 +140,8 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   for (const [name, amount] of used.custom) {
     invariant(amount <= (capacity.custom?.[name] ?? 0), `${id}: over its ${name}`);
   }
-  for (const group of worker.demotedFrom) {
-    invariant(state.classes.get(group.id) === group, `${id}: demoted from a dead class`);
+  for (const shape of worker.demotedFrom) {
+    invariant(state.shapes.get(shape.key) === shape, `${id}: demoted from a dead shape`);
     invariant(worker.assigned.size > 0, `${id}: demoted, and no task will end there`);
   }
 }

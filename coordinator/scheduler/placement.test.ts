@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PeerId } from "../../shared/ids.ts";
+import type { JobId, PeerId } from "../../shared/ids.ts";
 import { cpus, runsIn, TestScheduler } from "./test-scheduler.ts";
 
 function submitMany(scheduler: TestScheduler, definition: string, count: number): string[] {
@@ -164,4 +164,32 @@ describe("taking tasks ahead", () => {
       ["f0", "f1", "f2", "f3", "f4"].map((task) => `${task} on w2`),
     );
   });
+});
+
+test("classes with other demands are served in turn too, and so are those of another driver", () => {
+  const scheduler = new TestScheduler();
+  scheduler.define("f");
+  scheduler.define("g", { job: "e" as JobId });
+  scheduler.define("h", { demands: cpus(0.9) });
+  for (const name of ["f", "g", "h"]) submitMany(scheduler, name, 3);
+  const order = runsIn(scheduler.join("w1"));
+  for (let i = 0; i < 8; i++) {
+    const [task] = order.at(-1)!.split(" ");
+    order.push(...runsIn(scheduler.done("w1", task!)));
+  }
+  expect(order.map((run) => run[0]).join("")).toBe("fghfghfgh");
+});
+
+test("a shape goes with the last class that has it", () => {
+  const scheduler = new TestScheduler();
+  scheduler.join("w1");
+  scheduler.define("f");
+  scheduler.define("g", { job: "e" as JobId });
+  submitMany(scheduler, "f", 2);
+  expect(scheduler.state.shapes.size).toBe(1);
+  scheduler.feed({ type: "job-ended", job: "d" as JobId });
+  expect(scheduler.state.shapes.size).toBe(1);
+  expect(submitMany(scheduler, "g", 1)).toEqual(["g0 on w1"]);
+  scheduler.feed({ type: "job-ended", job: "e" as JobId });
+  expect(scheduler.state.shapes.size).toBe(0);
 });

@@ -5,6 +5,7 @@ import type {
   SchedulerEffect,
   SchedulerState,
   SchedulingClass,
+  Shape,
   TaskRecord,
   WorkerRecord,
 } from "./types.ts";
@@ -12,11 +13,11 @@ import type {
 /**
  * Which worker takes which task.
  *
- * Assumptions: the first task of a class speaks for all of them; a worker starts what it is given in
- * order; one that is busy now becomes free only when one of its tasks ends. Hence each class keeps the workers that may have room in
- * `open` and `deep`; one found without room is demoted, and comes back when one of its tasks ends.
- * Each demotion is paid for by one end of a task, so a decision costs amortised O(1), however many
- * tasks are queued and however many workers are busy.
+ * Assumptions: the first task of a shape speaks for all of them; a worker starts what it is given in
+ * order; one that is busy now becomes free only when one of its tasks ends. Hence each shape keeps
+ * the workers that may have room in `open` and `deep`; one found without room is demoted, and comes
+ * back when one of its tasks ends. Each demotion is paid for by one end of a task, so a decision
+ * costs amortised O(shapes), however many classes and tasks wait and however many workers are busy.
  */
 
 /** Work a busy worker should have at hand: hides the way to the coordinator and back. */
@@ -33,36 +34,49 @@ export function placeReadyTasks(
 ): void {
   // From a copy: a priority that is served to the end leaves the list.
   for (const priority of Array.from(state.priorities)) {
-    const classes = state.readyClasses.get(priority)!;
-    if (classes.size === 1) {
-      const only = classes.first!;
-      while (only.queue.size > 0 && placeOne(state, only, atMs, effects));
-      continue;
-    }
-    // One round gives each class one task; a class leaves the round when it cannot place one.
-    let round: SchedulingClass[] = [...classes];
-    while (round.length > 0) {
-      const next: SchedulingClass[] = [];
-      for (const group of round) {
-        if (placeOne(state, group, atMs, effects) && group.queue.size > 0) next.push(group);
-      }
-      round = next;
+    const shapes = [...state.readyShapes.get(priority)!];
+    while (shapes.length > 0) {
+      const next = nextInTurn(shapes, priority);
+      const shape = shapes[next]!;
+      const placed = placeOne(state, { shape, priority }, atMs, effects);
+      if (placed && shape.ready.has(priority)) continue;
+      shapes[next] = shapes.at(-1)!;
+      shapes.pop();
     }
   }
 }
 
+/** The index of the shape with the class that has waited longest for its turn. */
+function nextInTurn(shapes: readonly Shape[], priority: number): number {
+  let next = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < shapes.length && shapes.length > 1; i++) {
+    const { turn } = shapes[i]!.ready.get(priority)!.first!;
+    if (turn >= lowest) continue;
+    lowest = turn;
+    next = i;
+  }
+  return next;
+}
+
 function placeOne(
   state: SchedulerState,
-  group: SchedulingClass,
+  { shape, priority }: { readonly shape: Shape; readonly priority: number },
   atMs: number,
   effects: SchedulerEffect[],
 ): boolean {
-  const worker = workerFor(state, group);
+  const worker = workerFor(state, shape);
   if (!worker) return false;
+  const classes = shape.ready.get(priority)!;
+  const group = classes.first!;
   const task = state.tasks.get(group.queue.first!)!;
   group.queue.delete(task.id);
-  if (group.queue.size === 0) retireClass(state, group);
-  else state.readyClasses.get(group.priority)!.moveToEnd(group);
+  if (group.queue.size === 0) {
+    retireClass(state, group);
+  } else {
+    group.turn = state.turns++;
+    classes.moveToEnd(group);
+  }
   assign(worker, task);
   task.leasedMs = atMs;
   state.leased.moveToEnd(task);
@@ -71,22 +85,22 @@ function placeOne(
 }
 
 /** The longest unused worker with room, else one that may take a task ahead of time. */
-function workerFor(state: SchedulerState, group: SchedulingClass): WorkerRecord | undefined {
-  for (let worker = group.open.first; worker; worker = group.open.first) {
-    if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, group.demands)) {
-      group.open.moveToEnd(worker);
+function workerFor(state: SchedulerState, shape: Shape): WorkerRecord | undefined {
+  for (let worker = shape.open.first; worker; worker = shape.open.first) {
+    if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, shape.demands)) {
+      shape.open.moveToEnd(worker);
       return worker;
     }
-    group.open.delete(worker);
-    group.deep.add(worker);
-    worker.demotedFrom.add(group);
+    shape.open.delete(worker);
+    shape.deep.add(worker);
+    worker.demotedFrom.add(shape);
   }
-  for (let worker = group.deep.first; worker; worker = group.deep.first) {
-    if (mayTakeAhead(state, worker, group)) {
-      group.deep.moveToEnd(worker);
+  for (let worker = shape.deep.first; worker; worker = shape.deep.first) {
+    if (mayTakeAhead(state, worker, shape)) {
+      shape.deep.moveToEnd(worker);
       return worker;
     }
-    group.deep.delete(worker);
+    shape.deep.delete(worker);
   }
   return undefined;
 }
@@ -102,7 +116,7 @@ const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
 function mayTakeAhead(
   state: SchedulerState,
   worker: WorkerRecord,
-  { demands, isActor }: SchedulingClass,
+  { demands, isActor }: Shape,
 ): boolean {
   return (
     !isActor &&
@@ -190,26 +204,36 @@ function land(worker: WorkerRecord, task: TaskRecord): void {
 }
 
 function promote(worker: WorkerRecord): void {
-  for (const group of worker.demotedFrom) {
-    group.deep.delete(worker);
-    group.open.add(worker);
+  for (const shape of worker.demotedFrom) {
+    shape.deep.delete(worker);
+    shape.open.add(worker);
   }
   worker.demotedFrom.clear();
 }
 
 export function makeReady(state: SchedulerState, task: TaskRecord): void {
   const { group } = task;
+  const { shape, priority } = group;
   task.state = "ready";
   group.queue.add(task.id);
-  let classes = state.readyClasses.get(group.priority);
+  if (group.queue.size > 1) return;
+  let classes = shape.ready.get(priority);
   if (!classes) {
     classes = new LinkedSet();
-    state.readyClasses.set(group.priority, classes);
-    const at = state.priorities.findIndex((priority) => priority < group.priority);
-    state.priorities.splice(at === -1 ? state.priorities.length : at, 0, group.priority);
+    shape.ready.set(priority, classes);
+    addReadyShape(state, shape, priority);
   }
+  group.turn = state.turns++;
   classes.add(group);
-  if (group.isActor) state.readyActors.add(group);
+}
+
+function addReadyShape(state: SchedulerState, shape: Shape, priority: number): void {
+  if (shape.isActor) state.readyActors.add(shape);
+  const shapes = state.readyShapes.get(priority);
+  if (shapes) return void shapes.add(shape);
+  state.readyShapes.set(priority, new Set([shape]));
+  const at = state.priorities.findIndex((other) => other < priority);
+  state.priorities.splice(at === -1 ? state.priorities.length : at, 0, priority);
 }
 
 export function takeFromQueue(state: SchedulerState, task: TaskRecord): void {
@@ -219,14 +243,18 @@ export function takeFromQueue(state: SchedulerState, task: TaskRecord): void {
 
 /** The class has no ready task left. */
 function retireClass(state: SchedulerState, group: SchedulingClass): void {
-  const classes = state.readyClasses.get(group.priority)!;
+  const { shape, priority } = group;
+  group.stuck = undefined;
+  const classes = shape.ready.get(priority)!;
   classes.delete(group);
-  state.readyActors.delete(group);
-  group.stuckSinceMs = undefined;
-  group.warned = false;
   if (classes.size > 0) return;
-  state.readyClasses.delete(group.priority);
-  state.priorities.splice(state.priorities.indexOf(group.priority), 1);
+  shape.ready.delete(priority);
+  if (shape.ready.size === 0) state.readyActors.delete(shape);
+  const shapes = state.readyShapes.get(priority)!;
+  shapes.delete(shape);
+  if (shapes.size > 0) return;
+  state.readyShapes.delete(priority);
+  state.priorities.splice(state.priorities.indexOf(priority), 1);
 }
 
 /** Whether the worker could run it when idle. */

@@ -3,15 +3,9 @@ import { invariant } from "../../shared/errors.ts";
 import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { noAmounts } from "../../shared/worker/machine/amounts.ts";
-import {
-  isFeasible,
-  makeReady,
-  placeReadyTasks,
-  settleIn,
-  takeFromQueue,
-  vacate,
-} from "./placement.ts";
+import { makeReady, placeReadyTasks, settleIn, takeFromQueue, vacate } from "./placement.ts";
 import { stuckText } from "./explain.ts";
+import { joinShape, leaveShape, offer, withdraw } from "./shapes.ts";
 import type {
   SchedulerEffect,
   SchedulerEvent,
@@ -66,7 +60,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     let silent = state.silent.get(silenceMsMax);
     if (!silent) state.silent.set(silenceMsMax, (silent = new LinkedSet()));
     silent.add(worker);
-    for (const group of state.classes.values()) offer(group, worker);
+    for (const shape of state.shapes.values()) offer(shape, worker);
   },
 
   "worker-left"(state, { worker, why, atMs }, effects) {
@@ -91,17 +85,14 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (state.classes.has(given.id)) return;
     const group: SchedulingClass = {
       ...given,
+      shape: joinShape(state, given),
       queue: new LinkedSet(),
-      open: new LinkedSet(),
-      deep: new LinkedSet(),
-      feasible: 0,
+      turn: 0,
       averageMs: undefined,
-      stuckSinceMs: undefined,
-      warned: false,
+      stuck: undefined,
     };
     state.classes.set(group.id, group);
     jobOf(state, group).classes.add(group);
-    for (const worker of state.workers.values()) offer(group, worker);
   },
 
   "task-submitted"(state, { task: id, class: classId, missing, atMs }) {
@@ -224,7 +215,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     }
     for (const group of job.classes) {
       state.classes.delete(group.id);
-      for (const worker of state.workers.values()) worker.demotedFrom.delete(group);
+      leaveShape(state, group.shape);
     }
     state.jobs.delete(id);
   },
@@ -248,8 +239,11 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       passOver(worker, task.group);
       retryOrFail(state, task, { why, atMs }, effects);
     }
-    for (const classes of state.readyClasses.values()) {
-      for (const group of classes) warnIfStuck(state, group, atMs, effects);
+    for (const [priority, shapes] of state.readyShapes) {
+      for (const shape of shapes) {
+        if (shape.feasible > 0) continue;
+        for (const group of shape.ready.get(priority)!) warnIfStuck(state, group, atMs, effects);
+      }
     }
   },
 };
@@ -273,14 +267,6 @@ export function step(
   return effects;
 }
 
-function offer(group: SchedulingClass, worker: WorkerRecord): void {
-  if (!isFeasible(worker, group.demands, group.labels)) return;
-  group.feasible += 1;
-  group.open.add(worker);
-  group.stuckSinceMs = undefined;
-  group.warned = false;
-}
-
 function removeWorker(
   state: SchedulerState,
   worker: WorkerRecord,
@@ -289,11 +275,7 @@ function removeWorker(
 ): void {
   state.workers.delete(worker.id);
   state.silent.get(worker.silenceMsMax)!.delete(worker);
-  for (const group of state.classes.values()) {
-    if (isFeasible(worker, group.demands, group.labels)) group.feasible -= 1;
-    group.open.delete(worker);
-    group.deep.delete(worker);
-  }
+  for (const shape of state.shapes.values()) withdraw(shape, worker);
   const why = `${worker.name} left: ${cause.why}`;
   for (const task of worker.assigned) {
     if (task.state === "alive") {
@@ -304,13 +286,13 @@ function removeWorker(
       retryOrFail(state, task, { why, atMs: cause.atMs }, effects);
     }
   }
-  // `vacate` offered the leaving worker to the classes again.
-  for (const group of state.classes.values()) group.open.delete(worker);
+  // `vacate` offered the leaving worker again.
+  for (const shape of state.shapes.values()) shape.open.delete(worker);
 }
 
 /** It has just lost a task of this class: try another first. */
-function passOver(worker: WorkerRecord, group: SchedulingClass): void {
-  if (group.open.has(worker)) group.open.moveToEnd(worker);
+function passOver(worker: WorkerRecord, { shape }: SchedulingClass): void {
+  if (shape.open.has(worker)) shape.open.moveToEnd(worker);
 }
 
 function retryOrFail(
@@ -411,10 +393,10 @@ function warnIfStuck(
   atMs: number,
   effects: SchedulerEffect[],
 ): void {
-  if (group.feasible > 0 || group.warned) return;
-  group.stuckSinceMs ??= atMs;
-  if (atMs - group.stuckSinceMs < WARN_AFTER_MS) return;
-  group.warned = true;
+  const { joined } = group.shape;
+  if (group.stuck?.joined !== joined) group.stuck = { sinceMs: atMs, joined, warned: false };
+  if (group.stuck.warned || atMs - group.stuck.sinceMs < WARN_AFTER_MS) return;
+  group.stuck.warned = true;
   const task = group.queue.first!;
   effects.push({ type: "warn", job: group.job, task, text: stuckText(state, group) });
 }

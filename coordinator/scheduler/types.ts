@@ -37,10 +37,7 @@ export interface TaskRecord {
   story: Chapter[] | undefined;
 }
 
-/**
- * Tasks with the same demands and constraints wait in one queue: one decision about the first of
- * them is a decision about all. A class is what a driver defined: one function with its options.
- */
+/** What a driver defined: one function or class with its options. Its tasks wait in one queue. */
 export interface SchedulingClass {
   readonly id: CallableId;
   readonly job: JobId;
@@ -50,19 +47,38 @@ export interface SchedulingClass {
   readonly labels: Labels;
   readonly retriesMax: number;
   readonly priority: number;
+  readonly shape: Shape;
   /** Exactly the tasks of this class in state `ready`, oldest first. */
   readonly queue: LinkedSet<TaskId>;
+  /** Grows each time it is served; the class with the lowest goes next. */
+  turn: number;
+  /** Moving average of how long its tasks run; unknown before the first ends. */
+  averageMs: number | undefined;
+  /** Set while its tasks wait although no worker could ever run them. */
+  stuck: { readonly sinceMs: number; readonly joined: number; warned: boolean } | undefined;
+}
+
+/**
+ * Classes with the same demands and constraints share a shape: what is decided about the first task
+ * of one holds for all tasks of all of them, however many classes and tasks there are.
+ */
+export interface Shape {
+  readonly key: string;
+  readonly demands: Demands;
+  readonly labels: Labels;
+  readonly isActor: boolean;
+  /** How many classes have it. */
+  classes: number;
+  /** By priority, those of its classes with ready tasks: the one to be served next first. */
+  readonly ready: Map<number, LinkedSet<SchedulingClass>>;
   /** Workers that can run it and, as far as known, have the resources free now. */
   readonly open: LinkedSet<WorkerRecord>;
   /** Workers that can run it, are busy, and may take a task ahead of time. */
   readonly deep: LinkedSet<WorkerRecord>;
   /** How many workers could run it if they were idle. */
   feasible: number;
-  /** Moving average of how long its tasks run; unknown before the first ends. */
-  averageMs: number | undefined;
-  /** Since when tasks wait although no worker could ever run them; and whether that was said. */
-  stuckSinceMs: number | undefined;
-  warned: boolean;
+  /** How many ever joined that could: a warning before the last of them is out of date. */
+  joined: number;
 }
 
 export interface WorkerRecord {
@@ -86,8 +102,8 @@ export interface WorkerRecord {
   readonly prefetched: LinkedSet<TaskRecord>;
   /** Sum of `expectedUs` of `prefetched`. */
   aheadUs: number;
-  /** Classes in whose `open` this worker is missing because it had no room. */
-  readonly demotedFrom: Set<SchedulingClass>;
+  /** Shapes in whose `open` this worker is missing because it had no room. */
+  readonly demotedFrom: Set<Shape>;
   lastSeenMs: number;
   tasksDone: number;
   tasksFailed: number;
@@ -105,12 +121,16 @@ export interface SchedulerState {
   readonly classes: Map<CallableId, SchedulingClass>;
   readonly jobs: Map<JobId, JobRecord>;
   readonly workers: Map<PeerId, WorkerRecord>;
-  /** Classes with ready tasks, by priority (see `priorities`); within one, served in turn. */
-  readonly readyClasses: Map<number, LinkedSet<SchedulingClass>>;
-  /** Those of the ready classes whose tasks are actors. */
-  readonly readyActors: Set<SchedulingClass>;
-  /** The keys of `readyClasses`, highest first. */
+  /** By what they demand; see {@link Shape}. */
+  readonly shapes: Map<string, Shape>;
+  /** By priority, the shapes of classes with ready tasks. */
+  readonly readyShapes: Map<number, Set<Shape>>;
+  /** Those of them whose tasks are actors. */
+  readonly readyActors: Set<Shape>;
+  /** The keys of `readyShapes`, highest first. */
   readonly priorities: number[];
+  /** How often a class was served, ever. */
+  turns: number;
   /** Tasks that wait for an object. */
   readonly dependents: Map<ObjectId, Set<TaskRecord>>;
   /** Exactly the tasks in state `running`, oldest lease first. */
@@ -221,9 +241,11 @@ export const emptySchedulerState = (): SchedulerState => ({
   classes: new Map(),
   jobs: new Map(),
   workers: new Map(),
-  readyClasses: new Map(),
+  shapes: new Map(),
+  readyShapes: new Map(),
   readyActors: new Set(),
   priorities: [],
+  turns: 0,
   dependents: new Map(),
   leased: new LinkedSet(),
   silent: new Map(),

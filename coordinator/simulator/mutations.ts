@@ -20,9 +20,9 @@ export const MUTATIONS: readonly Mutation[] = [
     by: "break;",
   },
   {
-    name: "a leaving worker stays open to its classes",
+    name: "a leaving worker can still be chosen",
     file: STEP,
-    text: "  for (const group of state.classes.values()) group.open.delete(worker);\n}",
+    text: "  for (const shape of state.shapes.values()) shape.open.delete(worker);\n}",
     by: "}",
   },
   {
@@ -68,7 +68,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a worker without room never comes back",
     file: PLACEMENT,
-    text: "    group.open.add(worker);\n  }\n  worker.demotedFrom",
+    text: "    shape.open.add(worker);\n  }\n  worker.demotedFrom",
     by: "  }\n  worker.demotedFrom",
   },
   {

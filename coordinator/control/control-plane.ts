@@ -352,10 +352,10 @@ export class ControlPlane {
         return this.#ports.send(worker, { type: "cancel-run", task, attempt }, 0);
       }
       case "accept-result":
-        this.#noteSettled(effect, undefined);
+        this.settled.note(effect, this.peers.get(effect.worker)?.name, this.#nowMs);
         return this.#accept(effect.task, effect.worker);
       case "fail-task":
-        this.#noteSettled(effect, effect.error);
+        this.settled.note(effect, undefined, this.#nowMs);
         return this.#fail(effect.task, effect.error);
       case "stop-actor":
         return this.#ports.send(effect.worker, { type: "stop-actor", actor: effect.actor }, 0);
@@ -448,22 +448,5 @@ export class ControlPlane {
     if (!payload) return;
     this.payloads.delete(task);
     if (payload.held.length > 0) this.#direct({ type: "task-released", objects: payload.held });
-  }
-
-  #noteSettled(
-    effect: Extract<SchedulerEffect, { type: "accept-result" | "fail-task" }>,
-    error: WireError | undefined,
-  ): void {
-    const { task, name, attempts } = effect;
-    const worker = effect.type === "accept-result" ? effect.worker : undefined;
-    this.settled.add({
-      task,
-      name,
-      state: error ? "failed" : "done",
-      worker: worker && this.peers.get(worker)?.name,
-      attempts,
-      settledMs: this.#nowMs,
-      error: error?.message,
-    });
   }
 }

@@ -1,5 +1,8 @@
 import type { TaskId } from "../../shared/ids.ts";
+import type { SchedulerEffect } from "../scheduler/types.ts";
 import type { SettledTask } from "./types.ts";
+
+type Settling = Extract<SchedulerEffect, { type: "accept-result" | "fail-task" }>;
 
 const REMEMBERED_MAX = 1_000;
 
@@ -9,7 +12,15 @@ export class SettledTasks {
   readonly #byId = new Map<TaskId, SettledTask>();
   #next = 0;
 
-  add(settled: SettledTask): void {
+  /** @param worker the name of the worker whose result counts, if one does. */
+  note(effect: Settling, worker: string | undefined, settledMs: number): void {
+    const { task, name, attempts } = effect;
+    const error = effect.type === "fail-task" ? effect.error.message : undefined;
+    const state = effect.type === "fail-task" ? "failed" : "done";
+    this.#add({ task, name, state, worker, attempts, settledMs, error });
+  }
+
+  #add(settled: SettledTask): void {
     const old = this.#ring[this.#next];
     if (old) this.#byId.delete(old.task);
     this.#ring[this.#next] = settled;

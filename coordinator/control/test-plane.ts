@@ -33,8 +33,7 @@ export class TestPlane {
         this.onSend(to, message);
       },
       drop: (peer, error) => void this.dropped.push({ peer, error }),
-      signTicket: (from, to) =>
-        new TextEncoder().encode(`${from} to ${to}`) as Uint8Array<ArrayBuffer>,
+      signTicket: (from, to) => new TextEncoder().encode(`${from} to ${to}`),
     });
   }
 

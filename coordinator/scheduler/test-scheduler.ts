@@ -23,7 +23,7 @@ export class TestScheduler {
   nowMs = 0;
 
   feed(event: Untimed<SchedulerEvent>): SchedulerEffect[] {
-    const effects = step(this.state, { ...event, atMs: this.nowMs } as SchedulerEvent);
+    const effects = step(this.state, { ...event, atMs: this.nowMs });
     checkInvariants(this.state);
     return effects;
   }

@@ -19,7 +19,7 @@ export interface Content {
 export const BIG_BYTES = 1_000_000;
 
 export function encode(value: Program | Content): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(JSON.stringify(value)) as Uint8Array<ArrayBuffer>;
+  return new TextEncoder().encode(JSON.stringify(value));
 }
 
 export const decodeProgram = (bytes: Uint8Array): Program =>

@@ -65,8 +65,9 @@ class Simulation {
     for (let i = 0; i < scenario.drivers; i++) {
       world.after(world.below(5_000), () => this.#spawnDriver());
     }
-    for (let atMs = STEP_MS; atMs < FAULTY_MS; atMs += STEP_MS)
+    for (let atMs = STEP_MS; atMs < FAULTY_MS; atMs += STEP_MS) {
       world.at(atMs, () => this.#strike());
+    }
     this.#runUntil(FAULTY_MS);
 
     world.faulty = false;
@@ -141,8 +142,9 @@ class Simulation {
       all.map(({ kind, object }) => `${kind} ${object}`),
     );
     for (const { held } of this.#liveDrivers()) {
-      for (const { object, reads } of held.values())
+      for (const { object, reads } of held.values()) {
         if (reads > 0) unsettled.push(`read ${object}`);
+      }
     }
     const text = `unsettled: ${unsettled.slice(0, 5).join(", ")}; there: `;
     const peers = [...this.#mesh.coordinator.plane.peers.keys()].join(", ");

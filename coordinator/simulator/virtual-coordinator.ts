@@ -134,15 +134,23 @@ export class VirtualCoordinator {
   }
 }
 
+interface Described {
+  readonly task: string;
+  readonly attempt: number;
+  readonly actor: string;
+  readonly object: string;
+  readonly objects: readonly string[];
+  readonly worker: string;
+  readonly state: ObjectState;
+  readonly error: WireError;
+}
+
 /** A message in one line, with all that decides what follows from it. */
 function describe(message: PeerMessage | CoordinatorMessage): string {
-  const { type, task, attempt, actor, object, objects, worker, state, error } = message as {
-    readonly type: string;
-    readonly state?: ObjectState;
-    readonly error?: WireError;
-  } & Readonly<Record<string, unknown>>;
+  const { type, task, attempt, actor, object, objects, worker, state, error } =
+    message as Partial<Described> & { readonly type: string };
   const where = state && (state.inline ? "inline" : (state.locations ?? []).join());
-  const words = [type, task, attempt, actor, object, objects, worker, state?.object, where];
+  const words = [type, task, attempt, actor, object, objects?.join(), worker, state?.object, where];
   words.push(state?.error?.code, error?.code);
   return words.filter((word) => word !== undefined).join(" ");
 }

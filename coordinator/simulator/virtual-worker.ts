@@ -1,4 +1,4 @@
-import type { ActorId, ObjectId } from "../../shared/ids.ts";
+import type { ObjectId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -116,6 +116,10 @@ export class VirtualWorker extends VirtualPeer {
       }
       case "stop-actor":
         return this.#feed({ type: "actor-stopped", actor: message.actor });
+      case "forget-callables":
+        for (const callable of message.callables) this.#defines.delete(callable);
+        return;
+      default: // Not for workers, or handled by the peer.
     }
   }
 
@@ -213,7 +217,7 @@ export class VirtualWorker extends VirtualPeer {
         return this.#report(effect.order, effect.outcome);
       case "drop-actor":
         if (effect.tell) {
-          this.send({ type: "actor-ended", actor: effect.actor as ActorId, error: effect.error });
+          this.send({ type: "actor-ended", actor: effect.actor, error: effect.error });
         }
         return;
       case "end-actor":
@@ -283,8 +287,8 @@ export class VirtualWorker extends VirtualPeer {
   #beat(): void {
     const tasks: [Run["task"], number][] = [];
     for (const order of this.#state.orders.values()) {
-      if (order.kind !== "call" && !this.#traits.isForgetful)
-        tasks.push([order.task, order.attempt]);
+      if (order.kind === "call" || this.#traits.isForgetful) continue;
+      tasks.push([order.task, order.attempt]);
     }
     this.send({ type: "heartbeat", tasks, storedBytes: this.store.size * BIG_BYTES });
     this.after(HEARTBEAT_MS, () => this.#beat());

@@ -54,6 +54,7 @@ export class Driver {
   readonly #refs: RefCodec;
   #requests = 0;
   #endedWith: MeshError | undefined;
+  #cancelBeat = (): void => {};
 
   static async join(options: MeshPeerOptions): Promise<Driver> {
     return new Driver(await MeshPeer.join(options), options);
@@ -305,6 +306,8 @@ export class Driver {
 
   #end(error: MeshError): MeshError {
     this.#endedWith = error;
+    // It would keep a script alive that has nothing left to do.
+    this.#cancelBeat();
     this.objects.end(error);
     for (const waiting of this.#located.values()) for (const { reject } of waiting) reject(error);
     this.#located.clear();
@@ -313,8 +316,7 @@ export class Driver {
   }
 
   #beat(everyMs: number): void {
-    this.#clock.after(everyMs, () => {
-      if (this.#endedWith) return;
+    this.#cancelBeat = this.#clock.after(everyMs, () => {
       this.peer.session.send({
         type: "heartbeat",
         tasks: HEARTBEAT_TASKS_NONE,

@@ -5,7 +5,7 @@ import type { PeerId } from "../shared/ids.ts";
 import { loadPeerJs } from "../shared/node/peerjs-for-node.ts";
 import { dialWebSocket, listenWebSocket } from "../shared/node/websocket-for-node.ts";
 import type { WebSocketListener } from "../shared/node/websocket-for-node.ts";
-import { webRtcDialer, webSocketDialer } from "../shared/peer/dialers.ts";
+import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../shared/peer/dialers.ts";
 import type { Welcome } from "../shared/protocol/messages.ts";
 import type { Demands, Labels } from "../shared/protocol/schema.ts";
 import type { PeerConstructor } from "../shared/transport/peerjs-api.ts";
@@ -172,7 +172,7 @@ class Host implements NodeWorker {
     const { url } = this.#options;
     this.#accept = accept;
     const direct = webSocketDialer((target, deadlineMs) => dialWebSocket(target, { deadlineMs }));
-    if (!Peer) return [direct];
+    if (!Peer) return [direct, noWebRtcDialer(welcome.peer)];
     const rtc = webRtcDialer({ Peer, url, welcome, clock: systemClock, accept });
     this.#closeWebRtc = () => rtc.close();
     return [direct, rtc.dialer];

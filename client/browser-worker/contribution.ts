@@ -1,7 +1,7 @@
 import { Peer } from "peerjs";
 import { systemClock } from "../../shared/clock.ts";
 import { MeshError, type ErrorCode } from "../../shared/errors.ts";
-import { webRtcDialer } from "../../shared/peer/dialers.ts";
+import { noWebRtcDialer, webRtcDialer } from "../../shared/peer/dialers.ts";
 import type { Welcome } from "../../shared/protocol/messages.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
@@ -176,7 +176,7 @@ class TabContribution implements Contribution {
 
   #dialers(welcome: Welcome, accept: (transport: Transport) => void) {
     const { url, webrtc } = this.#options;
-    if (!webrtc || !("RTCPeerConnection" in globalThis)) return [];
+    if (!webrtc || !("RTCPeerConnection" in globalThis)) return [noWebRtcDialer(welcome.peer)];
     const rtc = webRtcDialer({
       Peer,
       url,
@@ -222,8 +222,11 @@ class TabContribution implements Contribution {
   }
 }
 
-const sentence = (text: string): string =>
-  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+/** For a page: the mesh's messages, made for terminals, begin small and quote with backticks. */
+const sentence = (text: string): string => {
+  const quoted = text.replaceAll(/`([^`]*)`/g, "“$1”");
+  return `${quoted.charAt(0).toUpperCase()}${quoted.slice(1)}${/[.!?]$/.test(quoted) ? "" : "."}`;
+};
 
 function nextStep(code: ErrorCode | undefined): string {
   switch (code) {

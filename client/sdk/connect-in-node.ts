@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { systemClock } from "../../shared/clock.ts";
 import { loadPeerJs } from "../../shared/node/peerjs-for-node.ts";
 import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
-import { webRtcDialer, webSocketDialer } from "../../shared/peer/dialers.ts";
+import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../../shared/peer/dialers.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
 import type { Mesh } from "./mesh.ts";
 
@@ -19,7 +19,10 @@ const nodePlatform: Platform = {
   async dialers(url, webrtc): Promise<PeerPaths> {
     const direct = webSocketDialer((target, deadlineMs) => dialWebSocket(target, { deadlineMs }));
     const Peer = webrtc ? await loadPeerJs() : undefined;
-    if (!Peer) return { webrtc: false, dialers: () => [direct], close: () => {} };
+    if (!Peer) {
+      const dialers: PeerPaths["dialers"] = ({ peer }) => [direct, noWebRtcDialer(peer)];
+      return { webrtc: false, dialers, close: () => {} };
+    }
     let close = () => {};
     return {
       webrtc: true,

@@ -1,6 +1,6 @@
 import { Peer } from "peerjs";
 import { systemClock } from "../../shared/clock.ts";
-import { webRtcDialer } from "../../shared/peer/dialers.ts";
+import { noWebRtcDialer, webRtcDialer } from "../../shared/peer/dialers.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
 import type { Mesh } from "./mesh.ts";
@@ -21,7 +21,8 @@ const pagePlatform: Platform = {
   openSocket: (url, deadlineMs) => openWebSocket(new WebSocket(url), { url, deadlineMs }),
   dialers(url, webrtc): Promise<PeerPaths> {
     if (!webrtc || typeof RTCPeerConnection === "undefined") {
-      return Promise.resolve({ webrtc: false, dialers: () => [], close: () => {} });
+      const dialers: PeerPaths["dialers"] = ({ peer }) => [noWebRtcDialer(peer)];
+      return Promise.resolve({ webrtc: false, dialers, close: () => {} });
     }
     let close = () => {};
     return Promise.resolve({

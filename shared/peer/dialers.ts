@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
 import type { PeerId } from "../ids.ts";
 import type { Welcome } from "../protocol/messages.ts";
 import { PeerJsEndpoint } from "../transport/peerjs.ts";
@@ -11,7 +12,8 @@ export const webSocketDialer = (
   dial: (url: string, deadlineMs: number) => Promise<Transport>,
 ): Dialer => ({
   path: "websocket",
-  obstacle: ({ directUrl }) => (directUrl ? undefined : "it does not listen for WebSockets"),
+  obstacle: ({ peer, directUrl }) =>
+    directUrl ? undefined : `${peer} does not listen for WebSockets`,
   dial: ({ directUrl }, deadlineMs) => dial(directUrl!, deadlineMs),
 });
 
@@ -39,9 +41,18 @@ export function webRtcDialer(options: WebRtcOptions): { dialer: Dialer; close():
   return {
     dialer: {
       path: "webrtc",
-      obstacle: ({ webrtc }) => (webrtc ? undefined : "it cannot use WebRTC"),
+      obstacle: ({ peer, webrtc }) => (webrtc ? undefined : cannotUseWebRtc(peer)),
       dial: ({ peer }, deadlineMs) => endpoint.dial(peer, deadlineMs),
     },
     close: () => void endpoint.close(),
   };
 }
+
+/** In place of {@link webRtcDialer}, where this peer has none: its links tell why they are relayed. */
+export const noWebRtcDialer = (self: PeerId): Dialer => ({
+  path: "webrtc",
+  obstacle: () => cannotUseWebRtc(self),
+  dial: () => Promise.reject(new MeshError("PEER_UNREACHABLE", cannotUseWebRtc(self))),
+});
+
+const cannotUseWebRtc = (peer: PeerId): string => `${peer} cannot use WebRTC`;

@@ -36,15 +36,17 @@ test("a getter that throws does not take the line with it", () => {
   expect(inspect(trap)).toBe("{ value: [throws no] }");
 });
 
-test("a mesh error shows its code, its details, and the remote cause with its stack", () => {
+test("a mesh error shows its code, its details, and the remote cause, each with its own frames", () => {
   const cause = new TypeError("x is not a number");
   cause.stack = "TypeError: x is not a number\n    at square (driver.js:3:9)";
   const error = new MeshError("TASK_FAILED", "square failed", { attempts: 1 }, { cause });
-  error.stack = "MeshError: square failed";
+  error.stack =
+    "MeshError: square failed\n    at #a (http://h/manta.js:14:52)\n    at driver.js:7:1";
   expect(inspectError(error)).toBe(
     [
       "MeshError TASK_FAILED: square failed",
       "  details { attempts: 1 }",
+      "  at driver.js:7:1",
       "caused by TypeError: x is not a number",
       "  at square (driver.js:3:9)",
     ].join("\n"),

@@ -103,9 +103,12 @@ export function inspectError(error: unknown): string {
   return lines.join("\n");
 }
 
+/** The SDK as the coordinator serves it: minified, and not where a driver's author has to look. */
+const SDK_FRAME = /\/manta\.js:\d/;
+
 /** The lines of a stack that say where, without the message that engines put before them. */
 const stackFrames = (stack: string | undefined): readonly string[] =>
   (stack ?? "")
     .split("\n")
-    .filter((line) => /^\s+at |^[^\s]*@/.test(line))
+    .filter((line) => /^\s+at |^[^\s]*@/.test(line) && !SDK_FRAME.test(line))
     .map((line) => `  ${line.trim()}`);

@@ -140,7 +140,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "an ended job's callables are kept",
     file: CONTROL,
-    text: "        this.callables.delete(group.id);",
-    by: "        void group;",
+    text: "for (const callable of callables) this.callables.delete(callable);",
+    by: "",
   },
 ];

@@ -187,8 +187,12 @@ class Simulation {
     if (scenario.clockJumps && world.strikes(20)) {
       this.#mesh.coordinator.jumpAhead(world.below(JUMP_MS_MAX));
     }
-    const [driver] = this.#liveDrivers();
-    if (driver && scenario.driversVanish && world.strikes(40)) driver.crash(false);
+    if (scenario.driversVanish && world.strikes(40)) {
+      // One whose calls are under way, if there is: their answers come to nobody.
+      const drivers = this.#liveDrivers();
+      const calls = drivers.find(({ unsettled }) => unsettled.some(({ kind }) => kind === "call"));
+      (calls ?? drivers[0])?.crash(false);
+    }
   }
 
   #sayGoodbye(worker: VirtualWorker): void {

@@ -35,13 +35,13 @@ const OF_FAULTS = new Set<ErrorCode>(["RETRIES_EXHAUSTED", "OBJECT_LOST", "ACTOR
 /** @throws if nothing that happened explains that the object came to this end. */
 export function checkFailure(world: World, expected: Expectation, code: ErrorCode): void {
   if (OF_FAULTS.has(code) && world.losses > 0) return;
-  // Until its caller holds it, only the actor's worker does.
-  const isOfCall = expected.kind === "inner" && expected.args[0]?.kind === "call";
-  if (code === "OBJECT_FREED" && isOfCall && world.losses > 0) return;
   const worklist = [expected];
   const seen = new Set(worklist);
   for (const one of worklist) {
     if (one.excuses.has(code)) return;
+    // Until its caller holds what is inside an answer, only the actor's worker does.
+    const isOfCall = one.kind === "inner" && one.args[0]?.kind === "call";
+    if (code === "OBJECT_FREED" && isOfCall && world.losses > 0) return;
     for (const arg of one.args) {
       if (seen.has(arg)) continue;
       seen.add(arg);

@@ -2,13 +2,20 @@ import type { Clock } from "../../shared/clock.ts";
 import { MeshError } from "../../shared/errors.ts";
 import { IdSequence, type ActorId, type ObjectId, type PeerId } from "../../shared/ids.ts";
 import { encodeValue, type RefCodec, type WireRef } from "../../shared/objects/codec.ts";
-import type { LocalStore, StoredBytes } from "../../shared/objects/local-store.ts";
-import { ActorCaller } from "../../shared/peer/actor-caller.ts";
+import type { LocalStore } from "../../shared/objects/local-store.ts";
+import { ActorCaller, type AnsweredCall } from "../../shared/peer/actor-caller.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../../shared/peer/mesh-peer.ts";
 import { INLINE_BYTES_MAX } from "../../shared/protocol/limits.ts";
-import type { CoordinatorMessage } from "../../shared/protocol/messages.ts";
+import type { CoordinatorMessage, Explanation } from "../../shared/protocol/messages.ts";
 import { fromWireError, toWireError } from "../../shared/protocol/wire-error.ts";
-import { actorId, actorMethods, isActorHandle, makeActorHandle } from "./actor.ts";
+import { ObjectSupply } from "../../shared/worker/object-supply.ts";
+import {
+  actorId,
+  actorMethods,
+  isActorHandle,
+  makeActorHandle,
+  type ActorHandle,
+} from "./actor.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { ObjectTable, type ObjectEntry } from "./object-table.ts";
 
@@ -45,6 +52,7 @@ export class Driver {
   onWarning: (text: string) => void = () => {};
   readonly #clock: Clock;
   readonly #store: LocalStore;
+  readonly #supply: ObjectSupply;
   readonly #caller: ActorCaller;
   readonly #located = new Map<
     ActorId,
@@ -52,18 +60,30 @@ export class Driver {
   >();
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #refs: RefCodec;
+  readonly #collectedHandles = new FinalizationRegistry<ActorId>((actor) =>
+    this.#caller.forget(actor),
+  );
   #requests = 0;
   #endedWith: MeshError | undefined;
   #cancelBeat = (): void => {};
 
-  static async join(options: MeshPeerOptions): Promise<Driver> {
-    return new Driver(await MeshPeer.join(options), options);
+  static async join(options: Omit<MeshPeerOptions, "onCopy">): Promise<Driver> {
+    let driver: Driver | undefined;
+    const peer = await MeshPeer.join({
+      ...options,
+      onCopy(object) {
+        if (driver) driver.#supply.copied(object);
+      },
+    });
+    driver = new Driver(peer, options);
+    return driver;
   }
 
-  private constructor(peer: MeshPeer, { clock, store }: MeshPeerOptions) {
+  private constructor(peer: MeshPeer, { clock, store }: Omit<MeshPeerOptions, "onCopy">) {
     this.peer = peer;
     this.#clock = clock;
     this.#store = store;
+    this.#supply = new ObjectSupply({ peer, store, allocate: (bytes) => new Uint8Array(bytes) });
     this.ids = new IdSequence(peer.self);
     this.#refs = {
       toWire: (value) => this.#refToWire(value),
@@ -76,8 +96,8 @@ export class Driver {
       locate: (object) => session.send({ type: "locate-object", object }),
       hold: (object) => session.send({ type: "hold", objects: [object] }),
       release: (objects) => session.send({ type: "release", objects }),
-      fetch: (object, sizeBytes, locations) => this.#fetch(object, sizeBytes, locations),
-      explain: async (object) => (await this.ask({ what: "explain", object })).explanation!.text,
+      fetch: (state, signal) => this.#supply.get(state.object, state, signal),
+      explain: async (object) => (await this.explain(object)).text,
     });
     this.#caller = new ActorCaller({
       links: peer.links,
@@ -102,7 +122,7 @@ export class Driver {
     const object = this.ids.next<ObjectId>();
     const { byteLength: sizeBytes } = encoded;
     const contained = encoded.contained.length > 0 ? { contained: [...encoded.contained] } : {};
-    const entry = this.objects.create(object, { isShared: true });
+    const entry = this.objects.create(object, { kind: "put" });
     const ref = this.objects.handle(object);
     if (sizeBytes <= INLINE_BYTES_MAX) {
       const inline = encoded.toBytes();
@@ -114,7 +134,7 @@ export class Driver {
       return ref;
     }
     try {
-      this.#store.put(object, encoded.toBytes());
+      this.#supply.keep(object, encoded.toBytes());
     } catch (error) {
       this.objects.settle({ object, error: toWireError(error) });
       throw error;
@@ -158,12 +178,22 @@ export class Driver {
     return { ...this.encodeArguments(smaller), temporary };
   }
 
+  /** A handle to an actor. When it is collected, what is kept of its calls goes once they are answered. */
+  actorHandle<T>(actor: ActorId, methods: readonly string[]): ActorHandle<T> {
+    const handle = makeActorHandle<T>(actor, methods, (to, method, args) =>
+      this.call(to, method, args),
+    );
+    this.#collectedHandles.register(handle, actor);
+    return handle;
+  }
+
   /** Call an actor's method, peer to peer. */
   call(actor: ActorId, method: string, args: readonly unknown[]): ObjectRef {
     this.assertConnected();
     const encoded = this.encodeArguments(args);
     const result = this.ids.next<ObjectId>();
-    const entry = this.objects.create(result, { isShared: false });
+    const text = `${method}() of actor ${actor}`;
+    const entry = this.objects.create(result, { kind: "call", text });
     const ref = this.objects.handle(result);
     const { temporary, ...request } = encoded;
     // The worker resolves refs with the coordinator's help; until then they must be held here.
@@ -173,14 +203,7 @@ export class Driver {
     this.#caller
       .call({ actor, method, result, ...request })
       .then(
-        ({ sizeBytes, inline, error, worker }) => {
-          if (error) return this.objects.settle({ object: result, error }, worker);
-          if (inline) return this.objects.settle({ object: result, sizeBytes, inline }, worker);
-          // The worker tells the coordinator too, but that message may be slower than our next.
-          entry.isShared = true;
-          this.peer.session.send({ type: "promise-object", object: result });
-          return this.objects.settle({ object: result, sizeBytes, locations: [worker] }, worker);
-        },
+        (answer) => this.#answered(entry, answer),
         (error: unknown) => this.objects.settle({ object: result, error: toWireError(error) }),
       )
       .finally(() => {
@@ -188,6 +211,28 @@ export class Driver {
       });
     for (const temporaryRef of temporary) temporaryRef.dispose();
     return ref;
+  }
+
+  /** An actor has answered; its caller may have lost interest meanwhile. */
+  #answered(entry: ObjectEntry, answer: AnsweredCall): void {
+    const { id: object } = entry;
+    const { sizeBytes, inline, error, contained = [], worker } = answer;
+    const { session } = this.peer;
+    const isStored = !inline && !error;
+    if (isStored) {
+      // The worker tells the coordinator too, but that message may be slower than our next.
+      entry.isShared = true;
+      session.send({ type: "promise-object", object });
+    }
+    if (this.objects.entryOf(object) !== entry) {
+      if (isStored) session.send({ type: "release", objects: [object] });
+      return;
+    }
+    // The worker lets go of them soon.
+    if (inline) entry.inner = contained.map((inner) => this.objects.handle(inner));
+    if (error) this.objects.settle({ object, error }, worker);
+    else if (inline) this.objects.settle({ object, sizeBytes, inline }, worker);
+    else this.objects.settle({ object, sizeBytes, locations: [worker] }, worker);
   }
 
   /** The caller has ended this actor, or does not need it any more. */
@@ -200,19 +245,37 @@ export class Driver {
     const entry = this.objects.entryOf(object);
     if (!entry || entry.isShared) return;
     entry.isShared = true;
-    const { session } = this.peer;
-    session.send({ type: "promise-object", object });
-    if (entry.state) this.#publish(entry);
-    else void this.objects.whenSettled([entry], 1, undefined).then(() => this.#publish(entry));
+    if (entry.state) return this.#publish(entry);
+    this.peer.session.send({ type: "promise-object", object });
+    const unpin = this.objects.pin(entry);
+    return void this.objects
+      .whenSettled([entry], 1, undefined)
+      .then(() => this.#publish(entry))
+      .finally(unpin);
   }
 
-  #publish({ id: object, state }: ObjectEntry): void {
+  #publish({ id: object, state, inner = [] }: ObjectEntry): void {
     if (!state) return;
     const { sizeBytes = 0, inline, error } = state;
     const { session } = this.peer;
     if (error) session.send({ type: "put-object", object, sizeBytes, error });
-    else if (inline) session.send({ type: "put-object", object, sizeBytes, inline }, sizeBytes);
-    // A larger one is announced by the worker that stores it.
+    if (!inline) return; // A larger one is announced by the worker that stores it.
+    const put = { type: "put-object", object, sizeBytes, inline } as const;
+    const contained = inner.map(({ id }) => id);
+    session.send(contained.length > 0 ? { ...put, contained } : put, sizeBytes);
+  }
+
+  /** Why an object is not there yet, or what became of it. */
+  async explain(object: ObjectId): Promise<Explanation> {
+    const entry = this.objects.entryOf(object);
+    if (entry?.isShared === false && entry.origin.kind === "call") {
+      const { state, origin } = entry;
+      if (state?.error) return { text: state.error.message, state: "failed", story: [] };
+      if (state) return { text: `${origin.text} has answered`, state: "done", story: [] };
+      const text = `${origin.text} was called and has not answered; calls of one caller run in order, one at a time`;
+      return { text, state: "running", story: [] };
+    }
+    return (await this.ask({ what: "explain", object })).explanation!;
   }
 
   /** Ask the coordinator something. */
@@ -249,21 +312,7 @@ export class Driver {
 
   #refFromWire(wire: WireRef): unknown {
     if (wire.kind === "object") return this.objects.handle(wire.object);
-    return makeActorHandle(wire.actor, wire.methods, (actor, method, args) =>
-      this.call(actor, method, args),
-    );
-  }
-
-  async #fetch(
-    object: ObjectId,
-    sizeBytes: number,
-    locations: readonly PeerId[],
-  ): Promise<StoredBytes> {
-    const allocate = (bytes: number): StoredBytes => new Uint8Array(bytes);
-    const isNew = !this.#store.has(object);
-    const bytes = await this.peer.exchange.fetch(object, { sizeBytes, locations }, { allocate });
-    if (isNew) this.peer.session.send({ type: "copy-added", object });
-    return bytes;
+    return this.actorHandle(wire.actor, wire.methods);
   }
 
   #locateActor(actor: ActorId): Promise<PeerId> {
@@ -278,10 +327,10 @@ export class Driver {
   #receive(message: PeerBusiness): void {
     switch (message.type) {
       case "object-located":
+        this.#supply.located(message.state);
         return this.objects.settle(message.state, message.worker);
       case "free-objects":
-        for (const object of message.objects) this.#store.delete(object);
-        return;
+        return this.#supply.free(message.objects);
       case "actor-located": {
         const { actor, worker, error } = message;
         const waiting = this.#located.get(actor) ?? [];
@@ -309,6 +358,7 @@ export class Driver {
     // It would keep a script alive that has nothing left to do.
     this.#cancelBeat();
     this.objects.end(error);
+    this.#supply.close(error);
     for (const waiting of this.#located.values()) for (const { reject } of waiting) reject(error);
     this.#located.clear();
     for (const settle of this.#answers.values()) settle({ type: "answer", request: 0 });

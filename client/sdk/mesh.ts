@@ -8,7 +8,7 @@ import type {
   PeerSummary,
 } from "../../shared/protocol/messages.ts";
 import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
-import { actorId, makeActorHandle, type ActorClass } from "./actor.ts";
+import { actorId, type ActorClass } from "./actor.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { toConstraints, type CallableOptions } from "./options.ts";
@@ -97,9 +97,7 @@ export class Mesh {
         const actor = created.id as string as ActorId;
         // Whether it could be constructed is told by each call to it.
         created.dispose();
-        return makeActorHandle<T>(actor, shipped.methods, (to, method, callArgs) =>
-          this.#driver.call(to, method, callArgs),
-        );
+        return this.#driver.actorHandle<T>(actor, shipped.methods);
       },
       options: (more) => this.actor(constructor, { ...options, ...more }),
     };
@@ -150,10 +148,18 @@ export class Mesh {
     return { ready, pending };
   }
 
-  /** Give up a task: `get` on its ref rejects with `TASK_CANCELLED`, and it stops if it runs. */
-  cancel(ref: ObjectRef): Promise<void> {
+  /**
+   * Give up a task: `get` on its ref rejects with `TASK_CANCELLED`, and it stops if it runs.
+   * @throws MeshError `INVALID_ARGUMENT` if the ref is not the result of one of this driver's tasks.
+   */
+  async cancel(ref: ObjectRef): Promise<void> {
+    const origin = this.#driver.objects.entryOf(ref.id)?.origin;
+    if (origin?.kind !== "task") {
+      const what =
+        origin?.kind === "call" ? `the result of ${origin.text}` : "no task of this driver";
+      throw new MeshError("INVALID_ARGUMENT", `${ref} cannot be cancelled: it is ${what}`);
+    }
     this.#driver.peer.session.send({ type: "cancel-task", task: ref.id as string as TaskId });
-    return Promise.resolve();
   }
 
   /** End an actor. Calls that have not been answered fail with `ACTOR_DIED`. */
@@ -162,9 +168,8 @@ export class Mesh {
   }
 
   /** Why a result is not there yet, or what became of it. */
-  async explain(ref: ObjectRef): Promise<Explanation> {
-    const { explanation } = await this.#driver.ask({ what: "explain", object: ref.id });
-    return explanation!;
+  explain(ref: ObjectRef): Promise<Explanation> {
+    return this.#driver.explain(ref.id);
   }
 
   /** Everyone in the mesh: what each does, and by which paths it moved how many bytes. */
@@ -193,7 +198,7 @@ export class Mesh {
     driver.assertConnected();
     const { temporary, ...encoded } = driver.encodeArguments(args);
     const task = driver.ids.next<TaskId>();
-    driver.objects.create(resultOf(task), { isShared: true });
+    driver.objects.create(resultOf(task), { kind: "task" });
     const ref = driver.objects.handle(resultOf(task));
     driver.peer.session.send(
       { type: "submit", task, callable, ...encoded },

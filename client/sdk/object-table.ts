@@ -16,8 +16,8 @@ export interface ObjectTablePorts {
   locate(object: ObjectId): void;
   hold(object: ObjectId): void;
   release(objects: ObjectId[]): void;
-  /** The bytes of an object that is not inline. */
-  fetch(object: ObjectId, sizeBytes: number, locations: readonly PeerId[]): Promise<StoredBytes>;
+  /** The bytes of an object that is not inline, from wherever it is. */
+  fetch(state: ObjectState, signal: AbortSignal): Promise<StoredBytes>;
   /** One sentence on why the object is not there yet. */
   explain(object: ObjectId): Promise<string>;
 }
@@ -25,7 +25,9 @@ export interface ObjectTablePorts {
 /** What this driver knows of an object it has refs to. */
 export interface ObjectEntry {
   readonly id: ObjectId;
-  /** Live handles, and reads under way. */
+  /** What made it: only tasks can be cancelled. */
+  readonly origin: ObjectOrigin;
+  /** Live handles, and what is under way with it. */
   holds: number;
   /** Unset until it is made. */
   state: ObjectState | undefined;
@@ -36,10 +38,16 @@ export interface ObjectEntry {
   /** An answer of the coordinator is on its way. */
   isAwaited: boolean;
   waiters: (() => void)[] | undefined;
+  /** Refs inside the value, held as long as it is. The directory does that for what it knows. */
+  inner: readonly ObjectRef[] | undefined;
 }
 
-/** Fetches that find every copy gone ask again where copies are, this often. */
-const LOCATE_TRIES_MAX = 3;
+export type ObjectOrigin =
+  | { readonly kind: "task" | "put" | "elsewhere" }
+  /** `text` says which call, for people. */
+  | { readonly kind: "call"; readonly text: string };
+
+const TIMEOUT_MS_MAX = 31_536_000_000;
 
 /** The objects a driver has refs to. Counts its handles; the directory counts peers. */
 export class ObjectTable {
@@ -63,16 +71,17 @@ export class ObjectTable {
   }
 
   /** A new object of this driver's: a task's result, an actor call's result, or a put value. */
-  create(id: ObjectId, how: { readonly isShared: boolean }): ObjectEntry {
-    const { isShared } = how;
+  create(id: ObjectId, origin: ObjectOrigin): ObjectEntry {
     const entry: ObjectEntry = {
       id,
+      origin,
       holds: 0,
       state: undefined,
       worker: undefined,
-      isShared,
+      isShared: origin.kind !== "call",
       isAwaited: true,
       waiters: undefined,
+      inner: undefined,
     };
     this.#entries.set(id, entry);
     return entry;
@@ -82,7 +91,7 @@ export class ObjectTable {
   handle<T>(id: ObjectId): ObjectRef<T> {
     let entry = this.#entries.get(id);
     if (!entry) {
-      entry = this.create(id, { isShared: true });
+      entry = this.create(id, { kind: "elsewhere" });
       entry.isAwaited = false;
       this.#ports.hold(id);
     }
@@ -126,30 +135,51 @@ export class ObjectTable {
 
   /** The values of all refs, in order. Fails with the first failure in that order. */
   async getAll(refs: readonly ObjectRef[], options: GetOptions): Promise<unknown[]> {
-    const entries = refs.map((ref) => this.#open(ref));
-    for (const entry of entries) entry.holds += 1;
+    const { timeoutMs } = options;
+    const startedMs = this.#ports.clock.nowMs();
+    const entries = this.#openAll(refs, timeoutMs);
     try {
-      const { pending } = await this.whenSettled(entries, entries.length, options.timeoutMs);
-      if (pending > 0) throw await this.#timedOut(entries, options.timeoutMs!);
+      const { pending } = await this.whenSettled(entries, entries.length, timeoutMs);
+      if (pending > 0) throw await this.#timedOut(entries, timeoutMs!);
       const values: unknown[] = Array.from({ length: entries.length });
-      const fetches: Promise<void>[] = [];
+      const elsewhere: number[] = [];
       for (let i = 0; i < entries.length; i++) {
         const inline = entries[i]!.state?.inline;
         if (inline) values[i] = decodeValue(inline, this.#ports.refs);
-        else fetches.push(this.#read(entries[i]!).then((value) => void (values[i] = value)));
+        else elsewhere.push(i);
       }
-      if (fetches.length > 0) await Promise.all(fetches);
+      if (elsewhere.length === 0) return values;
+      const leftMs = timeoutMs && timeoutMs - (this.#ports.clock.nowMs() - startedMs);
+      await this.#within(leftMs, entries.length, async (signal) => {
+        await Promise.all(
+          elsewhere.map(async (i) => (values[i] = await this.#read(entries[i]!, signal))),
+        );
+      });
       return values;
     } finally {
       for (const entry of entries) this.#letGo(entry.id);
     }
   }
 
-  /** Which of the refs are settled, once `count` of them are or the time is up. */
+  /**
+   * Which of the refs are settled, once `count` of them are or the time is up.
+   * @throws MeshError why the connection ended, if it did before that.
+   */
   async ready(refs: readonly ObjectRef[], count: number, timeoutMs?: number): Promise<boolean[]> {
-    const entries = refs.map((ref) => this.#open(ref));
-    await this.whenSettled(entries, count, timeoutMs);
-    return entries.map((entry) => entry.state !== undefined);
+    const entries = this.#openAll(refs, timeoutMs);
+    try {
+      const { pending } = await this.whenSettled(entries, count, timeoutMs);
+      if (pending > 0 && this.#end) throw this.#end;
+      return entries.map((entry) => entry.state !== undefined);
+    } finally {
+      for (const entry of entries) this.#letGo(entry.id);
+    }
+  }
+
+  /** Keep an object although no handle is left, until the returned function is called. */
+  pin(entry: ObjectEntry): () => void {
+    entry.holds += 1;
+    return () => this.#letGo(entry.id);
   }
 
   /** Resolves when `count` entries are settled, or after `timeoutMs`, with how many are not. */
@@ -184,23 +214,34 @@ export class ObjectTable {
     });
   }
 
-  async #read(entry: ObjectEntry): Promise<unknown> {
-    for (let tries = 1; ; tries++) {
-      const { state } = entry;
-      if (!state) throw this.#end ?? new MeshError("OBJECT_LOST", `object ${entry.id} is unknown`);
-      if (state.error) throw fromWireError(state.error);
-      if (state.inline) return decodeValue(state.inline, this.#ports.refs);
-      try {
-        const { sizeBytes = 0, locations = [] } = state;
-        const bytes = await this.#ports.fetch(entry.id, sizeBytes, locations);
-        return decodeValue(bytes, this.#ports.refs);
-      } catch (error) {
-        const isLost = MeshError.is(error) && error.code === "OBJECT_LOST";
-        if (!isLost || tries === LOCATE_TRIES_MAX) throw error;
-        // Copies move: ask again who has one.
-        entry.state = undefined;
-        await this.whenSettled([entry], 1, undefined);
-      }
+  async #read(entry: ObjectEntry, signal: AbortSignal): Promise<unknown> {
+    const { state } = entry;
+    if (!state) throw this.#end ?? new MeshError("OBJECT_LOST", `object ${entry.id} is unknown`);
+    if (state.error) throw fromWireError(state.error);
+    return decodeValue(await this.#ports.fetch(state, signal), this.#ports.refs);
+  }
+
+  /** Run `fetch` with a signal that ends it when the time is up. */
+  async #within(
+    leftMs: number | undefined,
+    objects: number,
+    fetch: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const abort = new AbortController();
+    if (leftMs === undefined) return fetch(abort.signal);
+    let cancelDeadline = () => {};
+    const timedOut = new Promise<never>((_resolve, reject) => {
+      cancelDeadline = this.#ports.clock.after(Math.max(0, leftMs), () => {
+        const message = `${objects} object(s) exist, and fetching them took longer than the time that was left (${Math.round(leftMs)} ms)`;
+        const error = new MeshError("TIMEOUT", message);
+        abort.abort(error);
+        reject(error);
+      });
+    });
+    try {
+      await Promise.race([fetch(abort.signal), timedOut]);
+    } finally {
+      cancelDeadline();
     }
   }
 
@@ -208,6 +249,17 @@ export class ObjectTable {
     if (entry.isAwaited) return;
     entry.isAwaited = true;
     this.#ports.locate(entry.id);
+  }
+
+  /** The entries of refs, held until each is let go of. */
+  #openAll(refs: readonly ObjectRef[], timeoutMs: number | undefined): ObjectEntry[] {
+    if (timeoutMs !== undefined && !(timeoutMs >= 0 && timeoutMs <= TIMEOUT_MS_MAX)) {
+      const range = `a number of milliseconds from 0 to ${TIMEOUT_MS_MAX}`;
+      throw new MeshError("INVALID_ARGUMENT", `timeoutMs must be ${range}, not ${timeoutMs}`);
+    }
+    const entries = refs.map((ref) => this.#open(ref));
+    for (const entry of entries) entry.holds += 1;
+    return entries;
   }
 
   #open(ref: ObjectRef): ObjectEntry {
@@ -235,6 +287,7 @@ export class ObjectTable {
     entry.holds -= 1;
     if (entry.holds > 0) return;
     this.#entries.delete(id);
+    for (const ref of entry.inner ?? []) ref.dispose();
     if (!entry.isShared || this.#end) return;
     if (this.#released.length === 0) queueMicrotask(() => this.#sendReleased());
     this.#released.push(id);

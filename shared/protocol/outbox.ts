@@ -1,6 +1,6 @@
 import type { Transport } from "../transport/transport.ts";
 import { encodeBatch } from "./batch.ts";
-import { BATCH_BYTES_TARGET, BATCH_MESSAGES_MAX } from "./limits.ts";
+import { BATCH_BYTES_TARGET } from "./limits.ts";
 
 /**
  * Messages that leave together at most. A thousand at once would keep the receiver waiting while

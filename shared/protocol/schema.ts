@@ -82,7 +82,11 @@ export function messageCheck<Schemas extends Record<string, TSchema>>(schemas: S
     complaint(message: unknown): string {
       const type = (message as { type?: unknown } | null)?.type;
       const check = typeof type === "string" ? compiled.get(type) : undefined;
-      if (!check) return `no message of type ${JSON.stringify(type)?.slice(0, 80)} is allowed here`;
+      if (!check) {
+        // Anything may stand there, also what cannot be shown.
+        const shown = typeof type === "string" ? JSON.stringify(type.slice(0, 80)) : typeof type;
+        return `no message of type ${shown} is allowed here`;
+      }
       const [first] = check.Errors(message);
       return `${String(type)}${first ? `${first.instancePath} ${first.message}` : " is malformed"}`;
     },

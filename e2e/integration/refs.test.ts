@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { MeshError, connect, startMesh, type ObjectRef, type StartedMesh } from "manta";
+
+/** Who holds what, and for how long: refs that are let go of early, late, or not at all. */
+let started: StartedMesh;
+const mesh = () => started.mesh;
+
+beforeAll(async () => {
+  started = await startMesh({ workers: 1, cpus: 1 });
+});
+afterAll(() => started.mesh.close());
+
+const failure = (promise: Promise<unknown>): Promise<MeshError> =>
+  promise.then(
+    () => {
+      throw new Error("it should have failed");
+    },
+    (error: unknown) => error as MeshError,
+  );
+
+class Keeper {
+  async slow(): Promise<number> {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return 7;
+  }
+  large(): Float32Array {
+    return new Float32Array(50_000);
+  }
+  box(ref: unknown): unknown {
+    return { ref };
+  }
+}
+
+test("the result of a call may be passed on and let go of before it is there", async () => {
+  const keeper = mesh().actor(Keeper).create();
+  const plusOne = mesh().remote((x: number) => x + 1);
+  const slow = keeper.slow();
+  using sum = plusOne(slow);
+  slow.dispose();
+  expect(await mesh().get(sum)).toBe(8);
+});
+
+test("large results of calls that nobody wants any more are freed", async () => {
+  const own = await connect(started.url, { token: started.tokens.submit });
+  const keeper = own.actor(Keeper).create();
+  for (let i = 0; i < 10; i++) keeper.large().dispose();
+  using last = keeper.large();
+  await own.get(last);
+  const before = await own.summary();
+  last.dispose();
+  for (;;) {
+    const { objects } = await own.summary();
+    if (objects < before.objects && objects <= before.objects - 1) break;
+  }
+  await own.close();
+  for (;;) {
+    const { objects, drivers } = await mesh().summary();
+    if (drivers === 1 && objects === 0) break;
+  }
+});
+
+test("a ref inside a call's answer stays good as long as the answer is held", async () => {
+  const keeper = mesh().actor(Keeper).create();
+  const inner = await mesh().put([1, 2, 3]);
+  using box = keeper.box({ inside: inner });
+  await mesh().wait([box]);
+  inner.dispose();
+  const { ref } = (await mesh().get(box)) as { ref: { inside: ObjectRef<number[]> } };
+  expect(await ref.inside.get()).toEqual([1, 2, 3]);
+});
+
+test("explain tells what a call waits for, and that it cannot be cancelled", async () => {
+  const keeper = mesh().actor(Keeper).create();
+  using slow = keeper.slow();
+  const { text, state } = await mesh().explain(slow);
+  expect(state).toBe("running");
+  expect(text).toContain("slow() of actor");
+  const error = await failure(mesh().cancel(slow));
+  expect(error.code).toBe("INVALID_ARGUMENT");
+  expect(error.message).toContain("slow()");
+  expect(await mesh().get(slow)).toBe(7);
+});
+
+test("a deadline covers fetching, is checked, and may be very long", async () => {
+  const one = mesh().remote(() => 1);
+  using ref = one();
+  expect(await mesh().get(ref, { timeoutMs: 30 * 24 * 3_600_000 })).toBe(1);
+  for (const timeoutMs of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect((await failure(mesh().get(ref, { timeoutMs }))).code).toBe("INVALID_ARGUMENT");
+  }
+});
+
+test("copies that a driver has read give way to newer ones", async () => {
+  const small = await connect(started.url, {
+    token: started.tokens.submit,
+    storeBytesMax: 1_000_000,
+  });
+  const make = small.remote((bytes: number) => new Uint8Array(bytes));
+  using first = make(600_000);
+  using second = make(600_000);
+  expect((await small.get(first)).length).toBe(600_000);
+  expect((await small.get(second)).length).toBe(600_000);
+  expect((await small.get(first)).length).toBe(600_000);
+  await small.close();
+});
+
+test("after the connection ended, wait fails instead of waiting for nothing", async () => {
+  const own = await connect(started.url, { token: started.tokens.submit });
+  const never = own.remote(() => new Promise<void>(() => {}))();
+  await own.close();
+  const error = await failure(own.wait([never], { count: 1 }));
+  expect(MeshError.is(error) && error.code).toBe("DISCONNECTED");
+});

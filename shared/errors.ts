@@ -65,10 +65,17 @@ export class MeshError extends Error {
     return ERROR_CODES[this.code].retry;
   }
 
-  /** Works across realms and duplicate bundles, where `instanceof` does not. */
+  /**
+   * Works across realms and duplicate bundles, where `instanceof` does not. Never throws: whatever
+   * user code throws is asked, and a getter or a revoked proxy answers with an exception.
+   */
   static is(value: unknown): value is MeshError {
     if (typeof value !== "object" || value === null) return false;
-    return "name" in value && value.name === "MeshError" && "code" in value;
+    try {
+      return "name" in value && value.name === "MeshError" && "code" in value;
+    } catch {
+      return false;
+    }
   }
 }
 

@@ -42,4 +42,12 @@ export const RELAY_PIECE_BYTES = 256 * 1024;
 
 export const REFS_PER_MESSAGE_MAX = 16_384;
 export const ERROR_TEXT_CHARS_MAX = 8_192;
+export const ERROR_NAME_CHARS_MAX = 256;
+export const DETAILS_MAX = 32;
+export const DETAIL_KEY_CHARS_MAX = 64;
+export const DETAIL_CHARS_MAX = 1_024;
 export const STACK_CHARS_MAX = 16_384;
+
+/** What every id is made of. Here, because executors check ids without the compiler of schemas. */
+export const ID_PATTERN = "^[A-Za-z0-9_-]+(\\.[a-z0-9]+)?$";
+export const ID_CHARS_MAX = 64;

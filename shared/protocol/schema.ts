@@ -1,17 +1,25 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
-import { ERROR_TEXT_CHARS_MAX, REFS_PER_MESSAGE_MAX, STACK_CHARS_MAX } from "./limits.ts";
+import {
+  DETAIL_CHARS_MAX,
+  DETAIL_KEY_CHARS_MAX,
+  DETAILS_MAX,
+  ERROR_NAME_CHARS_MAX,
+  ERROR_TEXT_CHARS_MAX,
+  ID_CHARS_MAX,
+  ID_PATTERN,
+  REFS_PER_MESSAGE_MAX,
+  STACK_CHARS_MAX,
+} from "./limits.ts";
 
 /**
  * The field types that messages are made of. Each is bounded, so that a message that passed its
  * check can be trusted without further looks.
  */
 
-const ID_PATTERN = "^[A-Za-z0-9_-]+(\\.[a-z0-9]+)?$";
-
 export const id = <T extends string>() =>
-  Type.Unsafe<T>(Type.String({ minLength: 1, maxLength: 64, pattern: ID_PATTERN }));
+  Type.Unsafe<T>(Type.String({ minLength: 1, maxLength: ID_CHARS_MAX, pattern: ID_PATTERN }));
 
 export const ids = <T extends string>() => Type.Array(id<T>(), { maxItems: REFS_PER_MESSAGE_MAX });
 
@@ -24,7 +32,7 @@ export const bytes = (bytesMax: number) =>
 
 export const text = (charsMax: number) => Type.String({ maxLength: charsMax });
 /** Keys of records: TypeBox looks at a key's pattern only, so the bound is in the pattern. */
-const key = Type.String({ pattern: "^[^]{1,64}$" });
+const key = Type.String({ pattern: `^[^]{1,${DETAIL_KEY_CHARS_MAX}}$` });
 export const count = (max: number) => Type.Integer({ minimum: 0, maximum: max });
 export const sizeBytes = count(2 ** 53 - 1);
 export const milliseconds = Type.Number({ minimum: 0, maximum: 31_536_000_000 });
@@ -33,15 +41,15 @@ export const wireError = Type.Object({
   code: Type.Unsafe<ErrorCode>(Type.Enum(Object.keys(ERROR_CODES))),
   message: text(ERROR_TEXT_CHARS_MAX),
   details: Type.Optional(
-    Type.Record(key, Type.Union([text(1024), Type.Number()]), {
-      maxProperties: 32,
+    Type.Record(key, Type.Union([text(DETAIL_CHARS_MAX), Type.Number()]), {
+      maxProperties: DETAILS_MAX,
       additionalProperties: false,
     }),
   ),
   /** The user's own error behind this one: its name, message and the stack where it was thrown. */
   cause: Type.Optional(
     Type.Object({
-      name: text(256),
+      name: text(ERROR_NAME_CHARS_MAX),
       message: text(ERROR_TEXT_CHARS_MAX),
       stack: Type.Optional(text(STACK_CHARS_MAX)),
     }),

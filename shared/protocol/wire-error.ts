@@ -1,33 +1,87 @@
-import { MeshError } from "../errors.ts";
-import { ERROR_TEXT_CHARS_MAX, STACK_CHARS_MAX } from "./limits.ts";
+import { ERROR_CODES, MeshError } from "../errors.ts";
+import {
+  DETAIL_CHARS_MAX,
+  DETAIL_KEY_CHARS_MAX,
+  DETAILS_MAX,
+  ERROR_NAME_CHARS_MAX,
+  ERROR_TEXT_CHARS_MAX,
+  STACK_CHARS_MAX,
+} from "./limits.ts";
 import type { WireError } from "./schema.ts";
+
+type Cause = NonNullable<WireError["cause"]>;
+type Details = NonNullable<WireError["details"]>;
 
 /**
  * Errors never cross a boundary as themselves: structuredClone turns any custom error into a plain
  * `Error` without its code. This is the form that does.
+ *
+ * Total, and its result always fits the schema: user code can throw anything, and an error that
+ * cannot be told would leave its task without an outcome.
  */
 export function toWireError(error: unknown): WireError {
-  if (!MeshError.is(error)) {
-    return { code: "INTERNAL", message: cut(describe(error).message, ERROR_TEXT_CHARS_MAX) };
+  try {
+    if (MeshError.is(error) && Object.hasOwn(ERROR_CODES, error.code)) return wireOf(error);
+  } catch {
+    // One of its getters threw: what can be read of it is below.
   }
-  const wire: WireError = { code: error.code, message: cut(error.message, ERROR_TEXT_CHARS_MAX) };
+  return { code: "INTERNAL", message: describe(error).message };
+}
+
+function wireOf(error: MeshError): WireError {
+  const wire: WireError = { code: error.code, message: String(error.message) };
   if (error.details && Object.keys(error.details).length > 0) wire.details = { ...error.details };
   if (error.cause !== undefined) wire.cause = describe(error.cause);
-  return wire;
+  return boundedError(wire);
 }
 
 /** What a user's thrown value looks like from afar. Anything can be thrown, not just errors. */
-export function describe(thrown: unknown): NonNullable<WireError["cause"]> {
+export function describe(thrown: unknown): Cause {
+  try {
+    return boundedCause(read(thrown));
+  } catch {
+    return { name: "Error", message: `what was thrown is a ${typeof thrown} that cannot be read` };
+  }
+}
+
+function read(thrown: unknown): Cause {
   if (typeof thrown !== "object" || thrown === null || !("message" in thrown)) {
-    return { name: "Error", message: cut(String(thrown), ERROR_TEXT_CHARS_MAX) };
+    return { name: "Error", message: String(thrown) };
   }
   const { name, message, stack } = thrown as { name?: unknown; message: unknown; stack?: unknown };
-  const cause: NonNullable<WireError["cause"]> = {
-    name: cut(typeof name === "string" ? name : "Error", 256),
-    message: cut(String(message), ERROR_TEXT_CHARS_MAX),
+  return {
+    name: typeof name === "string" ? name : "Error",
+    message: String(message),
+    ...(typeof stack === "string" ? { stack } : {}),
   };
-  if (typeof stack === "string") cause.stack = cut(stack, STACK_CHARS_MAX);
-  return cause;
+}
+
+/** The error, cut to what the schema of messages allows. */
+export function boundedError(wire: WireError): WireError {
+  const { message, details, cause } = wire;
+  const bounded: WireError = { ...wire, message: cut(message, ERROR_TEXT_CHARS_MAX) };
+  if (details) bounded.details = boundedDetails(details);
+  if (cause) bounded.cause = boundedCause(cause);
+  return bounded;
+}
+
+function boundedCause({ name, message, stack }: Cause): Cause {
+  return {
+    name: cut(name, ERROR_NAME_CHARS_MAX),
+    message: cut(message, ERROR_TEXT_CHARS_MAX),
+    ...(stack === undefined ? {} : { stack: cut(stack, STACK_CHARS_MAX) }),
+  };
+}
+
+/** What a schema would refuse (a key without characters, a number that is none) is left out. */
+function boundedDetails(details: Details): Details {
+  const bounded: Details = {};
+  for (const [key, value] of Object.entries(details).slice(0, DETAILS_MAX)) {
+    if (key === "" || key.length > DETAIL_KEY_CHARS_MAX) continue;
+    if (typeof value === "string") bounded[key] = cut(value, DETAIL_CHARS_MAX);
+    else if (Number.isFinite(value)) bounded[key] = value;
+  }
+  return bounded;
 }
 
 export function fromWireError(wire: WireError): MeshError {

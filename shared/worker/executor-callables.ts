@@ -2,7 +2,7 @@ import { MeshError } from "../errors.ts";
 import type { CallableId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
-import { describe } from "../protocol/wire-error.ts";
+import { boundedError, describe, toWireError } from "../protocol/wire-error.ts";
 
 export type UserFunction = (...args: unknown[]) => unknown;
 export type UserClass = new (...args: unknown[]) => object;
@@ -69,12 +69,9 @@ export class Callables {
 export function userError(what: string, thrown: unknown): WireError {
   const cause = describe(thrown);
   if (cause.stack !== undefined) cause.stack = userStack(cause.stack);
-  const code = MeshError.is(thrown) ? ` ${thrown.code}` : "";
-  return {
-    code: "TASK_FAILED",
-    message: `${what} threw ${cause.name}${code}: ${cause.message}`.slice(0, 8_000),
-    cause,
-  };
+  const code = MeshError.is(thrown) ? ` ${toWireError(thrown).code}` : "";
+  const message = `${what} threw ${cause.name}${code}: ${cause.message}`;
+  return boundedError({ code: "TASK_FAILED", message, cause });
 }
 
 /**

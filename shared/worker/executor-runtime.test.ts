@@ -125,6 +125,47 @@ test("a rejected promise and a thrown non-error fail the task as well", async ()
   expect(odd.error?.message).toBe('task "f" threw Error: a string');
 });
 
+test.each([
+  ["an object that is no string", "async () => { throw Object.create(null) }"],
+  [
+    "an error whose message throws",
+    'async () => { throw { get message() { throw new Error("no") } } }',
+  ],
+  [
+    "a revoked proxy",
+    "async () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy }",
+  ],
+  [
+    "a revoked proxy that is a function",
+    "() => { const { proxy, revoke } = Proxy.revocable(() => {}, {}); revoke(); throw proxy }",
+  ],
+  [
+    "an error of ours that is none",
+    '() => { throw { name: "MeshError", code: { toString() { throw 1 } }, message: "odd" } }',
+  ],
+])("%s fails its task when it is thrown, and the next task runs", async (_, source) => {
+  const bench = new Bench();
+  expect((await bench.task(source)).error).toMatchObject({ code: "TASK_FAILED" });
+  expect(valueOf(await bench.task("() => 1"))).toBe(1);
+});
+
+test.each([
+  ["a `then` that cannot be read", '() => ({ get then() { throw new RangeError("no") } })'],
+  [
+    "a revoked proxy",
+    "() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy }",
+  ],
+  ["a `then` that throws", '() => ({ then() { throw new RangeError("no") } })'],
+  [
+    "a promise that hides its constructor",
+    '() => Object.defineProperty(Promise.resolve(), "constructor", { get() { throw 1 } })',
+  ],
+])("%s fails the task that returns it, and the next task runs", async (_, source) => {
+  const bench = new Bench();
+  expect((await bench.task(source)).error).toMatchObject({ code: "TASK_FAILED" });
+  expect(valueOf(await bench.task("() => 1"))).toBe(1);
+});
+
 test("a result that cannot be encoded is NOT_ENCODABLE and names the task and the path", async () => {
   const bench = new Bench();
   const { error } = await bench.task("() => ({ list: [1, () => 2] })");

@@ -151,21 +151,31 @@ export class ExecutorRuntime {
       return undefined;
     }
     let result: unknown;
+    let isPending: boolean;
     try {
       result = call.invoke();
+      isPending = isThenable(result);
     } catch (thrown) {
       this.#fail(order, startedMs, startedMs, userError(call.what, thrown));
       return undefined;
     }
-    if (!isThenable(result)) {
-      this.#succeed({ order, call, startedMs, waitsSinceMs: startedMs }, result);
-      return undefined;
+    const done = { order, call, startedMs, waitsSinceMs: startedMs };
+    if (isPending) return this.#finishLater(done, result);
+    this.#succeed(done, result);
+    return undefined;
+  }
+
+  /** `await`, because `Promise.resolve` and `then` are the user's here, and may throw. */
+  async #finishLater(called: Finished, result: unknown): Promise<void> {
+    const { order, call, startedMs } = called;
+    let value: unknown;
+    try {
+      value = await result;
+    } catch (thrown) {
+      const error = userError(call.what, thrown);
+      return this.#fail(order, startedMs, this.#host.clock.nowMs(), error);
     }
-    const now = () => this.#host.clock.nowMs();
-    return Promise.resolve(result).then(
-      (value) => this.#succeed({ order, call, startedMs, waitsSinceMs: now() }, value),
-      (thrown: unknown) => this.#fail(order, startedMs, now(), userError(call.what, thrown)),
-    );
+    this.#succeed({ ...called, waitsSinceMs: this.#host.clock.nowMs() }, value);
   }
 
   /** @throws MeshError if it is not the user's code that fails. */

@@ -1,6 +1,6 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
-import { isFeasible } from "./placement.ts";
+import { isFeasible, PREFETCH_US } from "./placement.ts";
 import type { SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
 /**
@@ -111,20 +111,25 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   const { id, capacity } = worker;
   const used = noAmounts();
   const usedByActors = noAmounts();
+  const held = noAmounts();
+  let slow = 0;
   let launched = 0;
   let aheadUs = 0;
   for (const task of worker.assigned) {
     invariant(task.worker === worker, `${task.id}: two workers claim it`);
     if (task.state === "running") launched += 1;
     if (task.group.isActor) change(usedByActors, task.group.demands, 1);
+    const isSlow = task.state === "running" && task.expectedUs === PREFETCH_US;
+    if (isSlow) slow += 1;
+    if (isSlow || task.group.isActor) change(held, task.group.demands, 1);
     if (worker.prefetched.has(task)) aheadUs += task.expectedUs;
     else change(used, task.group.demands, 1);
   }
   invariant(launched === worker.launched, `${id}: launched is wrong`);
-  invariant(worker.slow >= 0 && worker.slow <= launched, `${id}: slow is wrong`);
+  invariant(slow === worker.slow, `${id}: slow is wrong`);
   invariant(aheadUs === worker.aheadUs, `${id}: the time ahead is wrong`);
   invariant(plain(used) === plain(worker.used), `${id}: used is wrong`);
-  invariant(plain(usedByActors) === plain(worker.usedByActors), `${id}: used by actors is wrong`);
+  invariant(plain(held) === plain(worker.held), `${id}: held is wrong`);
   for (const task of worker.prefetched) {
     invariant(worker.assigned.has(task), `${id}: prefetched ${task.id} is not its own`);
     const isPossible = fits(capacity, usedByActors, task.group.demands);

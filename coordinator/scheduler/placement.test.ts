@@ -109,6 +109,21 @@ describe("taking tasks ahead", () => {
     expect(runsIn(scheduler.done("w1", "long0"))).toHaveLength(5);
   });
 
+  test("a long task on one cpu does not keep short ones from waiting for the others", () => {
+    const scheduler = new TestScheduler();
+    scheduler.join("w1", cpus(3));
+    known(scheduler, "short", 5);
+    known(scheduler, "long", 60_000);
+    submitMany(scheduler, "long", 1);
+    expect(submitMany(scheduler, "short", 100)).toHaveLength(2 + 8);
+    const other = new TestScheduler();
+    other.join("w1", cpus(3));
+    known(other, "wide", 5, { demands: cpus(3) });
+    known(other, "long", 60_000);
+    submitMany(other, "long", 1);
+    expect(submitMany(other, "wide", 1)).toEqual([]);
+  });
+
   test("nothing waits behind an actor, which may never end", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1");

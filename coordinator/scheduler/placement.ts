@@ -20,8 +20,11 @@ import type {
  * costs amortised O(shapes), however many classes and tasks wait and however many workers are busy.
  */
 
-/** Work a busy worker should have at hand: hides the way to the coordinator and back. */
-const PREFETCH_US = 20_000;
+/**
+ * Work that should wait behind each short task that runs: hides the way to the coordinator and back.
+ * A task that takes longer, or of which nothing is known, is slow.
+ */
+export const PREFETCH_US = 20_000;
 const PREFETCH_TASKS_MAX = 1_024;
 /** Tasks one worker is given at a time, even if they demand nothing. */
 const LAUNCHED_TASKS_MAX = 2_048;
@@ -110,8 +113,8 @@ const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
   worker.prefetched.size === 0 && fits(worker.capacity, worker.used, demands);
 
 /**
- * Whether a busy worker may be given a task beyond what it runs: only if all that is before it is
- * known to be short, and if the end of that makes room for it. What actors hold may never come back.
+ * Whether a busy worker may be given a task beyond what it runs: only if the ends of short tasks
+ * make room for it, soon. What slow tasks hold comes back late, what actors hold perhaps never.
  */
 function mayTakeAhead(
   state: SchedulerState,
@@ -120,14 +123,16 @@ function mayTakeAhead(
 ): boolean {
   return (
     !isActor &&
-    worker.slow === 0 &&
-    worker.aheadUs < PREFETCH_US &&
+    worker.aheadUs < PREFETCH_US * Math.max(1, shortRunning(worker)) &&
     worker.prefetched.size < PREFETCH_TASKS_MAX &&
     worker.launched < LAUNCHED_TASKS_MAX &&
-    fits(worker.capacity, worker.usedByActors, demands) &&
+    fits(worker.capacity, worker.held, demands) &&
     !isAwaited(state, worker)
   );
 }
+
+const shortRunning = ({ launched, prefetched, slow }: WorkerRecord): number =>
+  launched - prefetched.size - slow;
 
 /**
  * Whether an actor waits that fits as soon as the worker has done what it has. An actor is not given
@@ -137,7 +142,7 @@ function mayTakeAhead(
 function isAwaited(state: SchedulerState, worker: WorkerRecord): boolean {
   for (const { demands, labels } of state.readyActors) {
     const isPossible = isFeasible(worker, demands, labels);
-    if (isPossible && fits(worker.capacity, worker.usedByActors, demands)) return true;
+    if (isPossible && fits(worker.capacity, worker.held, demands)) return true;
   }
   return false;
 }
@@ -155,14 +160,16 @@ function assign(worker: WorkerRecord, task: TaskRecord): void {
   task.expectedUs = expectedUs(group);
   worker.assigned.add(task);
   worker.launched += 1;
-  if (task.expectedUs === PREFETCH_US) worker.slow += 1;
+  if (isSlow(task)) {
+    worker.slow += 1;
+    change(worker.held, group.demands, 1);
+  }
   if (hasRoom(worker, group.demands)) {
     change(worker.used, group.demands, 1);
   } else {
     worker.prefetched.add(task);
     worker.aheadUs += task.expectedUs;
   }
-  if (group.isActor) change(worker.usedByActors, group.demands, 1);
 }
 
 /** A task of this worker ended: it may have room again for every class. */
@@ -173,7 +180,7 @@ export function vacate(state: SchedulerState, task: TaskRecord): void {
   if (task.state === "running") land(worker, task);
   if (worker.prefetched.delete(task)) worker.aheadUs -= task.expectedUs;
   else change(worker.used, demands, -1);
-  if (isActor) change(worker.usedByActors, demands, -1);
+  if (isActor) change(worker.held, demands, -1);
   startPrefetched(worker);
   state.leased.delete(task);
   task.worker = undefined;
@@ -198,10 +205,16 @@ export function settleIn(task: TaskRecord): void {
   promote(worker);
 }
 
+/** It is not under way any more. An actor that was constructed goes on to hold what it has. */
 function land(worker: WorkerRecord, task: TaskRecord): void {
+  const { demands, isActor } = task.group;
   worker.launched -= 1;
-  if (task.expectedUs === PREFETCH_US) worker.slow -= 1;
+  if (!isSlow(task)) return;
+  worker.slow -= 1;
+  if (!isActor) change(worker.held, demands, -1);
 }
+
+const isSlow = (task: TaskRecord): boolean => task.expectedUs === PREFETCH_US;
 
 function promote(worker: WorkerRecord): void {
   for (const shape of worker.demotedFrom) {

@@ -46,7 +46,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       silenceMsMax,
       assigned: new Set(),
       used: noAmounts(),
-      usedByActors: noAmounts(),
+      held: noAmounts(),
       launched: 0,
       slow: 0,
       prefetched: new LinkedSet(),

@@ -92,11 +92,11 @@ export interface WorkerRecord {
   readonly assigned: Set<TaskRecord>;
   /** Sum of the demands of `assigned` without `prefetched`; never above `capacity`. */
   readonly used: Amounts;
-  /** Sum of the demands of all its actors: no end of a task gives that back. */
-  readonly usedByActors: Amounts;
+  /** Sum of the demands of its actors and of its slow tasks: no end of a short one frees that. */
+  readonly held: Amounts;
   /** How many of `assigned` are in state `running`: actors that live do not count. */
   launched: number;
-  /** How many of those may take long, so that nothing should wait behind them. */
+  /** How many of those may take long, so that nothing should wait for their end. */
   slow: number;
   /** Those of `assigned` that wait on the worker for resources, in the order it starts them. */
   readonly prefetched: LinkedSet<TaskRecord>;

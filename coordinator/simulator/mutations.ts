@@ -56,7 +56,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "work is taken ahead behind an actor",
     file: PLACEMENT,
-    text: "    fits(worker.capacity, worker.usedByActors, demands) &&\n",
+    text: "    fits(worker.capacity, worker.held, demands) &&\n",
     by: "",
   },
   {

@@ -191,7 +191,9 @@ class Simulation {
       // One whose calls are under way, if there is: their answers come to nobody.
       const drivers = this.#liveDrivers();
       const calls = drivers.find(({ unsettled }) => unsettled.some(({ kind }) => kind === "call"));
-      (calls ?? drivers[0])?.crash(false);
+      const driver = calls ?? drivers[0];
+      if (world.prng.chance(1, 2)) driver?.crash(false);
+      else driver?.leave("its person closed it");
     }
   }
 

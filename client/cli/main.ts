@@ -31,7 +31,12 @@ async function start(argv: readonly string[]): Promise<void> {
   const port = wholeNumber("--port", values.port, DEFAULT_PORT);
   const workers = wholeNumber("--workers", values.workers, DEFAULT_WORKERS);
   const cpus = values.cpus === undefined ? undefined : wholeNumber("--cpus", values.cpus, 1);
-  const mesh = await launch({ port, workers, ...(cpus === undefined ? {} : { cpus }) });
+  const mesh = await launch({
+    port,
+    workers,
+    ...(cpus === undefined ? {} : { cpus }),
+    restartWorkers: (sentence) => console.error(`manta: ${sentence}`),
+  });
   const { url, tokens } = mesh;
   console.log(`
 Manta is up, with ${workers} Node worker(s). Open these:
@@ -46,13 +51,15 @@ Manta is up, with ${workers} Node worker(s). Open these:
 
 Ctrl-C stops it.
 `);
-  const stop = new Promise<string>((resolve) => {
-    process.once("SIGINT", () => resolve(""));
-    process.once("SIGTERM", () => resolve(""));
+  const stop = new Promise<undefined>((resolve) => {
+    process.once("SIGINT", () => resolve(undefined));
+    process.once("SIGTERM", () => resolve(undefined));
   });
-  const why = await Promise.race([stop, mesh.childEnded]);
+  const how = await Promise.race([stop, mesh.coordinatorEnded]);
   await mesh.stop();
-  if (why) throw new MeshError("START_FAILED", `the mesh is stopped because ${why}`);
+  if (how) {
+    throw new MeshError("START_FAILED", `the mesh is over: the coordinator ended with ${how}`);
+  }
 }
 
 /** Hand over to a program of the mesh; its exit status becomes ours. */

@@ -1,0 +1,65 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, type Mesh } from "manta";
+import { expect, onTestFinished, test } from "vitest";
+import { inProject } from "../setup/project.mjs";
+import { failure } from "./failure.ts";
+
+/** `manta start` as a person runs it. */
+
+interface State {
+  readonly peers: readonly { readonly peer: string; readonly name: string }[];
+}
+
+/** Start the command, and wait for what it prints. */
+async function startCommand() {
+  const command = inProject("dist", "client", "cli", "main.js");
+  const args = ["start", "--port", "0", "--workers", "2", "--cpus", "1"];
+  const child = spawn(process.execPath, [command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => (said[name] += text));
+  }
+  const ended = once(child, "exit");
+  while (!said.stdout.includes("Ctrl-C")) await once(child.stdout, "data");
+  const [, url, submit] = /MANTA_URL=(\S+) MANTA_TOKEN=(\S+)/.exec(said.stdout)!;
+  const [, view] = /dashboard#token=(\S+)/.exec(said.stdout)!;
+  return { child, said, ended, url: url!, submit: submit!, view: view! };
+}
+
+/** The process that runs a worker's tasks. */
+function processOf(mesh: Mesh, name: string): Promise<number> {
+  // Typed for pages too, which have no `process`.
+  const pid = () => (globalThis as unknown as { process: { pid: number } }).process.pid;
+  return mesh.get(mesh.remote(pid, { labels: { name } })());
+}
+
+test("a worker killed -9 comes back and the mesh goes on; SIGTERM ends all of it", async () => {
+  const { child, said, ended, url, submit, view } = await startCommand();
+  const mesh = await connect(url, { token: submit });
+  const peerOf = async (name: string): Promise<string | undefined> => {
+    const headers = { authorization: `Bearer ${view}` };
+    const { peers } = (await (await fetch(`${url}/v1/state`, { headers })).json()) as State;
+    return peers.find((peer) => peer.name === name)?.peer;
+  };
+  const before = await peerOf("node-1");
+  const pids = [await processOf(mesh, "node-1"), await processOf(mesh, "node-2")];
+  const other = await peerOf("node-2");
+
+  process.kill(pids[0]!, "SIGKILL");
+  await expect.poll(() => peerOf("node-1"), { timeout: 20_000 }).not.toBeOneOf([before, undefined]);
+  pids.push(await processOf(mesh, "node-1"));
+  expect(pids[2]).not.toBe(pids[0]);
+  expect(await peerOf("node-2")).toBe(other);
+  const told = said.stderr.split("\n").filter((line) => line.includes("SIGKILL"));
+  expect(told).toEqual([
+    `manta: worker node-1 (process ${pids[0]}) ended with SIGKILL; starting it in 0.5 s`,
+  ]);
+
+  child.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+  expect((await mesh.closed).code).toBe("DISCONNECTED");
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+  expect((await failure(connect(url, { token: submit }))).code).toBe("PEER_UNREACHABLE");
+});

@@ -98,6 +98,11 @@ test.each([
     '() => { setTimeout(() => { throw new Error("boom") }, 0); return new Promise(() => {}) }',
     /it crashed: Error: boom/,
   ],
+  [
+    "an uncaught exception that is too long",
+    '() => { setTimeout(() => { throw new Error("x".repeat(1e5)) }, 0); return new Promise(() => {}) }',
+    /^it crashed: Error: x{900,1100}$/,
+  ],
 ])("%s ends the executor with a reason", async (_, source, reason) => {
   const agent = new Agent();
   void agent.start(source);

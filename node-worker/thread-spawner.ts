@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import nodeEndpoint from "comlink/dist/umd/node-adapter.js";
 import { MeshError } from "../shared/errors.ts";
+import { describe } from "../shared/protocol/wire-error.ts";
 import type {
   ExecutorHandle,
   ExecutorListener,
@@ -101,7 +102,9 @@ export class ThreadSpawner implements ExecutorSpawner {
 }
 
 function crashOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return describe(error).message;
   const code = (error as NodeJS.ErrnoException).code;
-  return code === "ERR_WORKER_OUT_OF_MEMORY" ? "it ran out of memory" : String(error);
+  if (code === "ERR_WORKER_OUT_OF_MEMORY") return "it ran out of memory";
+  const { name, message } = describe(error);
+  return `${name}: ${message}`;
 }

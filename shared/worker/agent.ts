@@ -8,7 +8,7 @@ import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, LinkCounters, Run } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
-import { fromWireError, toWireError } from "../protocol/wire-error.ts";
+import { boundedError, fromWireError, toWireError } from "../protocol/wire-error.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
 import type { BackendReport, ExecutorSpawner, ObjectBytes, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
@@ -307,7 +307,8 @@ export class WorkerAgent {
         this.#actors.add(effect.actor);
         return this.#changed();
       case "drop-actor": {
-        const { actor, error, tell } = effect;
+        const { actor, tell } = effect;
+        const error = boundedError(effect.error);
         this.#actors.remove(actor, fromWireError(error));
         if (tell) this.#peer.session.send({ type: "actor-ended", actor, error });
         return this.#changed();

@@ -27,6 +27,9 @@ export interface ExecutorHostOptions {
   readonly storeBytesMax?: number;
 }
 
+/** Reasons become parts of error messages, and may quote what user code threw. */
+const REASON_CHARS_MAX = 1_024;
+
 /** The agent's end of one executor. */
 export class ExecutorHost implements ExecutorHandle {
   readonly #port: ExecutorEndpoint;
@@ -79,7 +82,7 @@ export class ExecutorHost implements ExecutorHandle {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#terminate();
-    this.#listener.onEnded(reason);
+    this.#listener.onEnded(reason.slice(0, REASON_CHARS_MAX));
   }
 
   #receive(message: unknown): void {

@@ -5,7 +5,7 @@ import { systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
-import type { Define } from "../protocol/messages.ts";
+import { type Define, workerMessages } from "../protocol/messages.ts";
 import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
 import { ExecutorRuntime } from "./executor-runtime.ts";
 import { OutcomeWriter, packOrders, unpackOrders, unpackOutcomes } from "./executor-wire.ts";
@@ -172,6 +172,27 @@ test("a result that cannot be encoded is NOT_ENCODABLE and names the task and th
   expect(error?.code).toBe("NOT_ENCODABLE");
   expect(error?.message).toContain('the result of task "f" cannot be encoded');
   expect(error?.message).toContain("list[1]");
+});
+
+test("an error that is too long is cut, whatever is put before it", async () => {
+  const bench = new Bench();
+  const thrown = await bench.task('() => { throw new Error("x".repeat(20000)) }');
+  const notEncoded = await bench.task(
+    '() => ({ get bad() { throw new RangeError("x".repeat(20000)) } })',
+  );
+  for (const { error } of [thrown, notEncoded]) {
+    const message = { type: "task-failed", task: "d.t", attempt: 0, ranForMs: 0, error };
+    expect(workerMessages.accepts(message)).toBe(true);
+  }
+});
+
+test("a result with more refs than a message carries fails with the number", async () => {
+  const bench = new Bench();
+  const callable = bench.define("(box) => box.refs");
+  const refs = Array.from({ length: 16_385 }, (_, i) => ref(`d.${i}`));
+  const [outcome] = await bench.run(bench.order({ kind: "task", callable }, [{ refs }]));
+  expect(outcome?.error?.code).toBe("NOT_ENCODABLE");
+  expect(outcome?.error?.message).toContain("it holds 16385 refs");
 });
 
 test("source that does not compile is INVALID_ARGUMENT", async () => {

@@ -3,8 +3,9 @@ import { MeshError } from "../errors.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import { decodeValue, encodeValue } from "../objects/codec.ts";
 import type { Define } from "../protocol/messages.ts";
+import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
-import { toWireError } from "../protocol/wire-error.ts";
+import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import { Callables, userError, type UserClass, type UserFunction } from "./executor-callables.ts";
 import { ExecutorRef, RefTable } from "./executor-refs.ts";
@@ -270,6 +271,7 @@ export class ExecutorRuntime {
     const { clock, outcomes } = this.#host;
     try {
       const encoded = encodeValue(result, this.#refs);
+      assertCarried(encoded.contained.length);
       if (outcomes.isEmpty) this.#outcomesSinceMs = waitsSinceMs;
       const nowMs = clock.nowMs();
       outcomes.addValue(order.key, Math.max(0, nowMs - startedMs), encoded);
@@ -278,7 +280,7 @@ export class ExecutorRuntime {
       const wire = toWireError(error);
       const message = `the result of ${call.what} cannot be encoded: ${wire.message}`;
       const code = MeshError.is(error) ? wire.code : "NOT_ENCODABLE";
-      this.#fail(order, startedMs, waitsSinceMs, { ...wire, code, message });
+      this.#fail(order, startedMs, waitsSinceMs, boundedError({ ...wire, code, message }));
     }
   }
 
@@ -316,6 +318,14 @@ const newLane = (actor?: ActorId): Lane => ({
   className: "",
   ...(actor ? { actor } : {}),
 });
+
+function assertCarried(refs: number): void {
+  if (refs <= REFS_PER_MESSAGE_MAX) return;
+  throw new MeshError(
+    "NOT_ENCODABLE",
+    `it holds ${refs} refs, and one value can hold ${REFS_PER_MESSAGE_MAX}; return several values`,
+  );
+}
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 

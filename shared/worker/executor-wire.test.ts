@@ -74,6 +74,9 @@ test.each([
   ["a number for a key", [1, 1, 0, 0]],
   ["not a number for a time", ["a", Number.NaN, 0, 0]],
   ["more refs than there are", ["a", 1, 0, 3, "d.1"]],
+  ["a ref that is no id", ["a", 1, 0, 1, "no id"]],
+  ["a ref that is too long", ["a", 1, 0, 1, "d".repeat(65)]],
+  ["more refs than a message carries", ["a", 1, 0, 16_385, ...Array<string>(16_385).fill("d.1")]],
 ])("outcomes with %s are refused", (_, fields) => {
   const message = { type: "outcomes" as const, fields, bytes: bytesOf(8, 0), table: [] };
   expect(() => unpackOutcomes(message)).toThrow(/malformed outcomes/);

@@ -1,7 +1,12 @@
 import { MeshError } from "../errors.ts";
 import type { EncodedValue } from "../objects/codec.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
-import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
+import {
+  ID_CHARS_MAX,
+  ID_PATTERN,
+  INLINE_BYTES_MAX,
+  REFS_PER_MESSAGE_MAX,
+} from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
 import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
 
@@ -186,7 +191,10 @@ export class OutcomeWriter {
   }
 }
 
-/** @throws MeshError `PROTOCOL_VIOLATION` if the fields do not add up. */
+/**
+ * Checks all that goes on to the coordinator: a hostile task could otherwise have its worker dropped.
+ * @throws MeshError `PROTOCOL_VIOLATION` if the fields do not add up.
+ */
 export function unpackOutcomes(message: OutcomesMessage): Outcome[] {
   const reader = new FieldReader(message.fields);
   const { bytes, table } = message;
@@ -196,8 +204,7 @@ export function unpackOutcomes(message: OutcomesMessage): Outcome[] {
     const key = reader.text();
     const ranForMs = Math.max(0, reader.number());
     const place = reader.number();
-    const contained: ObjectId[] = [];
-    for (let left = reader.number(); left > 0; left--) contained.push(reader.text() as ObjectId);
+    const contained = reader.ids();
     if (place >= 0) {
       const end = offset + place;
       const value =
@@ -219,6 +226,8 @@ export function unpackOutcomes(message: OutcomesMessage): Outcome[] {
   }
   return outcomes;
 }
+
+const ID = new RegExp(ID_PATTERN);
 
 class FieldReader {
   readonly #fields: readonly (string | number)[];
@@ -244,6 +253,18 @@ class FieldReader {
       throw malformed(`field ${this.#next - 1} is not a number`);
     }
     return field;
+  }
+
+  ids(): ObjectId[] {
+    const count = this.number();
+    if (count > REFS_PER_MESSAGE_MAX) throw malformed(`${count} refs in one value are too many`);
+    const ids: ObjectId[] = [];
+    for (let left = count; left > 0; left--) {
+      const id = this.text();
+      if (id.length > ID_CHARS_MAX || !ID.test(id)) throw malformed("a ref is not an id");
+      ids.push(id as ObjectId);
+    }
+    return ids;
   }
 }
 

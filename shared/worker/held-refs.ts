@@ -1,4 +1,5 @@
 import type { ObjectId } from "../ids.ts";
+import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 
 /**
  * The refs that this worker's executors hold. The mesh knows of peers, not of executors: it is told
@@ -23,7 +24,7 @@ export class HeldRefs {
         fresh.push(object);
       }
     }
-    if (fresh.length > 0) this.#report("hold", fresh);
+    this.#tell("hold", fresh);
   }
 
   release(holder: string, objects: Iterable<ObjectId>): void {
@@ -34,7 +35,14 @@ export class HeldRefs {
       this.#holders.delete(object);
       gone.push(object);
     }
-    if (gone.length > 0) this.#report("release", gone);
+    this.#tell("release", gone);
+  }
+
+  /** An executor may hold more than one message can name. */
+  #tell(type: "hold" | "release", objects: readonly ObjectId[]): void {
+    for (let at = 0; at < objects.length; at += REFS_PER_MESSAGE_MAX) {
+      this.#report(type, objects.slice(at, at + REFS_PER_MESSAGE_MAX));
+    }
   }
 
   /** The holder is gone, and whatever it held. */

@@ -1,7 +1,7 @@
 import type { ObjectId } from "../ids.ts";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
-import { toWireError } from "../protocol/wire-error.ts";
+import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 import type { Outcome } from "./machine/types.ts";
 import type { ObjectSupply } from "./object-supply.ts";
@@ -22,7 +22,7 @@ const NOTHING: NonNullable<Outcome["value"]> = { bytes: new Uint8Array(0), conta
 
 /** @param object the id of the value; it is stored under it if it is big. */
 export function resultOf(outcome: Outcome, object: ObjectId, supply: ObjectSupply): Result {
-  if (outcome.error) return { error: outcome.error };
+  if (outcome.error) return { error: boundedError(outcome.error) };
   const { bytes, contained } = outcome.value ?? NOTHING;
   const value: NonNullable<Result["value"]> = { sizeBytes: bytes.byteLength };
   if (contained.length > 0) value.contained = [...contained];

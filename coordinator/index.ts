@@ -125,6 +125,8 @@ function acceptSockets(server: Server, users: SocketUsers): WebSocketServer {
     maxPayload: SOCKET_PAYLOAD_MAX,
   });
   server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    // Node has taken its own listener off: a reset before the handshake would end this process.
+    stream.on("error", () => stream.destroy());
     try {
       users.origins.check({ host: request.headers.host, origin: request.headers.origin });
       const { pathname, searchParams } = new URL(request.url ?? "/", "http://coordinator");

@@ -290,6 +290,7 @@ export class ControlPlane {
     this.#direct({ type: "peer-left", peer, why });
     this.actors.peerLeft(peer);
     this.#acquaintances.peerLeft(peer);
+    this.#early.peerLeft(peer);
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {

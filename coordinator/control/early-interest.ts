@@ -3,6 +3,9 @@ import { makerOf, type ObjectId, type PeerId } from "../../shared/ids.ts";
 /** How long an object that another peer mentioned may take to be announced by its maker. */
 export const EARLY_MS_MAX = 2_000;
 
+/** Unknown objects that are waited for at a time; more than that is not an accident. */
+const INTERESTS_MAX = 65_536;
+
 interface Interest {
   readonly untilMs: number;
   readonly locating: Set<PeerId>;
@@ -42,6 +45,13 @@ export class EarlyInterest {
     this.#interests.get(object)?.holding.delete(peer);
   }
 
+  peerLeft(peer: PeerId): void {
+    for (const { locating, holding } of this.#interests.values()) {
+      locating.delete(peer);
+      holding.delete(peer);
+    }
+  }
+
   /** The object is known now: who holds it and who asked for it. */
   take(object: ObjectId): Interest | undefined {
     if (this.#interests.size === 0) return undefined;
@@ -64,6 +74,7 @@ export class EarlyInterest {
     if (maker === peer || !this.#isConnected(maker)) return undefined;
     let interest = this.#interests.get(object);
     if (!interest) {
+      if (this.#interests.size >= INTERESTS_MAX) return undefined;
       const untilMs = nowMs + EARLY_MS_MAX;
       interest = { untilMs, locating: new Set(), holding: new Set() };
       this.#interests.set(object, interest);

@@ -4,6 +4,9 @@ import type { DirectoryState } from "../directory/types.ts";
 import { freed, objectStateOf } from "./object-state.ts";
 import type { Payload } from "./types.ts";
 
+/** Values of arguments that ride along with one order. A message is never split, so it is bounded. */
+const INLINE_BYTES_PER_RUN_MAX = 2 ** 20;
+
 /** The order that makes a worker run an attempt, with what is known now of its arguments. */
 export function runMessage(
   attempt: { readonly task: TaskId; readonly attempt: number; readonly callable: CallableId },
@@ -12,13 +15,13 @@ export function runMessage(
 ): { readonly message: Run; readonly valueBytes: number } {
   const message: Run = { type: "run", ...attempt, args };
   if (dependencies.length === 0) return { message, valueBytes: args.byteLength };
+  let inlineBytes = 0;
   message.dependencies = dependencies.map((object) => {
     const record = directory.objects.get(object);
-    return record ? objectStateOf(record) : { object, error: freed(object) };
+    if (!record) return { object, error: freed(object) };
+    inlineBytes += record.inline?.byteLength ?? 0;
+    // The worker asks for the rest, one by one.
+    return inlineBytes <= INLINE_BYTES_PER_RUN_MAX ? objectStateOf(record) : { object };
   });
-  const inlineBytes = message.dependencies.reduce(
-    (sum, { inline }) => sum + (inline?.byteLength ?? 0),
-    0,
-  );
-  return { message, valueBytes: args.byteLength + inlineBytes };
+  return { message, valueBytes: args.byteLength + Math.min(inlineBytes, INLINE_BYTES_PER_RUN_MAX) };
 }

@@ -46,7 +46,7 @@ const objectState = Type.Object({
   /** The value itself, if it is small. */
   inline: Type.Optional(inlineValue),
   sizeBytes: Type.Optional(sizeBytes),
-  /** Peers with a whole copy; never empty unless `inline` or `error` is there. */
+  /** Peers with a whole copy. None of the three: it exists, and has to be asked for. */
   locations: Type.Optional(ids<PeerId>()),
   error: Type.Optional(wireError),
 });

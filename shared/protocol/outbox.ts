@@ -1,6 +1,6 @@
 import type { Transport } from "../transport/transport.ts";
 import { encodeBatch } from "./batch.ts";
-import { BATCH_BYTES_TARGET } from "./limits.ts";
+import { BATCH_BYTES_MAX, BATCH_BYTES_TARGET } from "./limits.ts";
 
 /**
  * Messages that leave together at most. A thousand at once would keep the receiver waiting while
@@ -46,7 +46,19 @@ export class Outbox<Message extends object> {
     const messages = this.#queue;
     this.#queue = [];
     this.#queuedBytes = 0;
-    this.#ready = this.#transport.send(encodeBatch(messages));
+    this.#send(messages);
+  }
+
+  /** Sizes are estimated when messages are queued; what turns out too large goes in parts. */
+  #send(messages: Message[]): void {
+    const batch = encodeBatch(messages);
+    if (batch.length > BATCH_BYTES_MAX && messages.length > 1) {
+      const half = messages.length >> 1;
+      this.#send(messages.slice(0, half));
+      this.#send(messages.slice(half));
+      return;
+    }
+    this.#ready = this.#transport.send(batch);
   }
 
   /** Resolves when the transport wants more: await it before producing much. */

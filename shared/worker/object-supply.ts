@@ -51,7 +51,8 @@ export class ObjectSupply {
    * @throws MeshError what the object failed with, or why it cannot be had.
    */
   async get(object: ObjectId, known?: ObjectState, signal?: AbortSignal): Promise<ObjectBytes> {
-    let state = known;
+    // Of many arguments, only the first few came along.
+    let state = known?.inline || known?.locations || known?.error ? known : undefined;
     for (let locates = 0; ; locates++) {
       const stored = this.here(object);
       if (stored) return stored;

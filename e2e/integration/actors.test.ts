@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startMesh, type MeshError, type StartedMesh } from "manta";
+import { start, startMesh, type MeshError, type StartedMesh } from "manta";
+import { failure } from "./failure.ts";
 
 /** Actors on real processes. */
 let started: StartedMesh;
@@ -9,14 +10,6 @@ beforeAll(async () => {
   started = await startMesh({ workers: 2, cpus: 1 });
 });
 afterAll(() => started.mesh.close());
-
-const failure = (promise: Promise<unknown>): Promise<MeshError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`it should have failed, not given ${String(value)}`);
-    },
-    (error: unknown) => error as MeshError,
-  );
 
 class Counter {
   #count: number;
@@ -82,13 +75,16 @@ test("refs as arguments, and results as arguments of tasks, both small and large
   expect(await mesh().get(plusOne(counter.add(0)))).toBe(4);
 });
 
-test("many light actors live on one worker", async () => {
-  const Small = mesh().actor(Counter);
+test("many light actors live on one worker with one CPU", async () => {
+  await using own = await start({ workers: 1, cpus: 1 });
+  const Small = own.actor(Counter);
   const counters = Array.from({ length: 200 }, (_, i) => Small.create(i));
-  expect(await mesh().get(counters.map((counter) => counter.add(1)))).toEqual(
+  expect(await own.get(counters.map((counter) => counter.add(1)))).toEqual(
     counters.map((_, i) => i + 1),
   );
-  for (const counter of counters) mesh().kill(counter);
+  const living = (await own.peers()).map(({ name, actors }) => [name, actors]);
+  expect(living).toContainEqual(["node-1", 200]);
+  expect(await own.get(own.remote(() => "room for a task")())).toBe("room for a task");
 });
 
 test("a constructor that throws is what every call fails with", async () => {

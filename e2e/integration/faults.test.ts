@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect, start, startMesh, type MeshError, type StartedMesh } from "manta";
+import { failure } from "./failure.ts";
 import { RawPeer } from "./raw-peer.ts";
 
 /** What goes wrong from outside: tokens, versions, bad messages, dead processes, taken ports. */
@@ -12,14 +14,6 @@ beforeAll(async () => {
   started = await startMesh({ workers: 2, cpus: 1 });
 });
 afterAll(() => started.mesh.close());
-
-const failure = (promise: Promise<unknown>): Promise<MeshError> =>
-  promise.then(
-    () => {
-      throw new Error("it should have failed");
-    },
-    (error: unknown) => error as MeshError,
-  );
 
 /** Others notice nothing: a task still runs. */
 async function meshWorks(): Promise<void> {
@@ -184,12 +178,24 @@ test("a driver that leaves takes its tasks, actors and objects along", async () 
   await meshWorks();
 });
 
-test("a foreign page and a foreign host name are refused", async () => {
+test("a foreign page is refused", async () => {
   const page = await fetch(`${started.url}/v1/state`, {
     headers: { origin: "https://evil.example", authorization: `Bearer ${started.tokens.view}` },
   });
   expect(page.status).toBe(403);
   expect(await page.text()).toContain("--allow-origin");
+});
+
+test("a foreign host name is refused, whatever the token: DNS may have been made to point here", async () => {
+  const asked = request(`${started.url}/v1/state`, {
+    headers: { host: "evil.example", authorization: `Bearer ${started.tokens.view}` },
+  }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  expect(response.statusCode).toBe(403);
+  const body = Buffer.concat(await response.toArray()).toString();
+  expect(body).toContain("evil.example");
+  expect(body).toContain("--host-name");
+  expect(body).not.toContain("node-1");
 });
 
 test("health, metrics, state and explain answer", async () => {

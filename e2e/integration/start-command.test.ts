@@ -4,6 +4,7 @@ import { connect, type Mesh } from "manta";
 import { expect, onTestFinished, test } from "vitest";
 import { inProject } from "../setup/project.mjs";
 import { failure } from "./failure.ts";
+import { processId } from "./process-id.ts";
 
 /** `manta start` as a person runs it. */
 
@@ -30,9 +31,7 @@ async function startCommand() {
 
 /** The process that runs a worker's tasks. */
 function processOf(mesh: Mesh, name: string): Promise<number> {
-  // Typed for pages too, which have no `process`.
-  const pid = () => (globalThis as unknown as { process: { pid: number } }).process.pid;
-  return mesh.get(mesh.remote(pid, { labels: { name } })());
+  return mesh.get(mesh.remote(processId, { labels: { name } })());
 }
 
 test("a worker killed -9 comes back and the mesh goes on; SIGTERM ends all of it", async () => {

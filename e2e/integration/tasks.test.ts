@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MeshError, ObjectRef, start, startMesh, type StartedMesh } from "manta";
+import { failure } from "./failure.ts";
+import { processId } from "./process-id.ts";
 
 /** Tasks and objects on real processes: one coordinator, two Node workers with one CPU each. */
 let started: StartedMesh;
@@ -9,14 +11,6 @@ beforeAll(async () => {
   started = await startMesh({ workers: 2, cpus: 1 });
 });
 afterAll(() => started.mesh.close());
-
-const failure = (promise: Promise<unknown>): Promise<MeshError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`it should have failed, not given ${String(value)}`);
-    },
-    (error: unknown) => error as MeshError,
-  );
 
 test("a function runs on a worker and its value comes back", async () => {
   const square = mesh().remote((x: number) => x * x);
@@ -202,8 +196,20 @@ test("options are checked, by name", () => {
 });
 
 test("labels choose the worker", async () => {
-  const where = mesh().remote(() => 1, { labels: { runtime: "node" } });
-  expect(await mesh().get(where())).toBe(1);
+  for (const [i, name] of ["node-1", "node-2"].entries()) {
+    const where = mesh().remote(processId, { labels: { runtime: "node", name } });
+    const pids = await mesh().get(Array.from({ length: 8 }, () => where()));
+    expect(new Set(pids)).toEqual(new Set([started.workerPids[i]]));
+  }
+});
+
+test("labels that no worker has keep a task waiting, and explain why", async () => {
+  mesh().onWarning = () => {};
+  using ref = mesh().remote(() => 1, { labels: { name: "node-3" } })();
+  const { state, text } = await mesh().explain(ref);
+  expect(state).toBe("waiting");
+  expect(text).toContain("node-3");
+  await mesh().cancel(ref);
 });
 
 test("a module other than those provided is refused with advice", async () => {

@@ -38,6 +38,10 @@ export class ContributionView {
     this.#start.disabled = !startable;
   }
 
+  focusStart(): void {
+    this.#start.focus();
+  }
+
   /** `snapshot` is undefined before the first start. */
   show(snapshot: ContributionSnapshot | undefined, record: SessionRecord, nowMs: number): void {
     const phase = snapshot?.phase ?? "idle";

@@ -57,8 +57,13 @@ class ContributePage {
     this.#draw();
     if (this.#token === undefined) return this.#gate.show("missing");
     this.#view.setStartable(true);
-    if (this.#wishes.autoStart) this.#start();
+    if (this.#wishes.autoStart) this.#startUnlessPerson();
     await this.#checkToken();
+  }
+
+  #startUnlessPerson(): void {
+    if (navigator.webdriver) this.#start();
+    else this.#view.focusStart();
   }
 
   /** A token that the mesh does not know is said before a person waits for it to fail. */

@@ -21,6 +21,10 @@ export interface Settings {
 
 /** What the page's address asks for: used by quickstart and by tests. */
 export interface Wishes {
+  /**
+   * To start by itself. Only a browser under automation does: nothing runs on a person's machine
+   * until that person presses Start, whatever link was followed.
+   */
   readonly autoStart: boolean;
   readonly webrtc: boolean;
   readonly name?: string;

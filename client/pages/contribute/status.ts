@@ -15,8 +15,9 @@ export function statusOf(snapshot: ContributionSnapshot | undefined, isBusy: boo
       return { headline: "Ready when you are", detail: "Nothing runs until you press Start." };
     case "measuring":
       return {
-        headline: "Measuring this device",
-        detail: "A short test finds the fastest way to compute here.",
+        headline: "Preparing this tab",
+        detail:
+          "Opening the sealed cage, and asking the browser for the graphics processor’s name.",
       };
     case "connecting":
       if (snapshot.outage !== undefined) {

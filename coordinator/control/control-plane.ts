@@ -11,6 +11,7 @@ import {
 import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
 import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
+import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
 import { step as stepDirectory } from "../directory/step.ts";
 import {
   emptyDirectoryState,
@@ -369,9 +370,9 @@ export class ControlPlane {
         return this.#ports.drop(effect.worker, error);
       }
       case "warn": {
-        const { job, task, text } = effect;
-        const driver = job as string as PeerId;
-        return this.#ports.send(driver, { type: "warning", task, text }, 0);
+        const { job, task } = effect;
+        const text = cut(effect.text, EXPLANATION_CHARS_MAX);
+        return this.#ports.send(job as string as PeerId, { type: "warning", task, text }, 0);
       }
       case "free":
         for (const location of effect.locations) {

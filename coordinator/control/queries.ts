@@ -1,4 +1,5 @@
 import { makerOf, type ObjectId, type TaskId } from "../../shared/ids.ts";
+import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
 import type {
   CoordinatorMessage,
   Explanation,
@@ -13,6 +14,8 @@ import type { ControlPlane } from "./control-plane.ts";
 const TASKS_LISTED_MAX = 200;
 const OBJECTS_LISTED_MAX = 200;
 const PEERS_LISTED_MAX = 10_000;
+/** Links listed of one peer: the busiest matter, and answers are never split. */
+const LINKS_LISTED_MAX = 64;
 
 export interface TaskRow {
   readonly task: string;
@@ -57,6 +60,12 @@ export function answerQuery(
 
 /** Why an object is not there yet, or what became of it. */
 export function explain(plane: ControlPlane, object: ObjectId | undefined): Explanation {
+  const explanation = explainUncut(plane, object);
+  const text = cut(explanation.text, EXPLANATION_CHARS_MAX);
+  return { ...explanation, text, story: explanation.story.map((line) => cut(line, 512)) };
+}
+
+function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explanation {
   const id = object as string as TaskId;
   const task = plane.scheduler.tasks.get(id);
   if (task) {
@@ -74,7 +83,7 @@ export function explain(plane: ControlPlane, object: ObjectId | undefined): Expl
     const text = `${settled.name} (${id}) is ${settled.state}${where}${
       settled.error ? `: ${settled.error}` : ""
     }`;
-    return { text: text.slice(0, 2_048), state: settled.state, task: id, story };
+    return { text, state: settled.state, task: id, story };
   }
   const record = object && plane.directory.objects.get(object);
   if (!record) {
@@ -98,7 +107,7 @@ function storyOf(task: TaskRecord, nowMs: number): string[] {
   if (task.worker) {
     story.push(`given to ${task.worker.name}, heard of ${ago(nowMs - task.leasedMs)}`);
   }
-  return story.map((line) => line.slice(0, 512));
+  return story;
 }
 
 export function summarizeMesh(plane: ControlPlane): MeshSummary {
@@ -110,9 +119,9 @@ export function summarizeMesh(plane: ControlPlane): MeshSummary {
   for (const group of scheduler.classes.values()) tasksReady += group.queue.size;
   tasksWaiting = scheduler.tasks.size - tasksRunning - tasksReady - plane.actors.living;
   let objectBytes = directory.inlineBytes;
-  for (const peer of peers.values()) objectBytes += peer.storedBytes;
   let relayedBytes = 0;
-  for (const { links } of peers.values()) {
+  for (const { storedBytes, links } of peers.values()) {
+    objectBytes += storedBytes;
     for (const { path, sentBytes } of links) if (path === "relay") relayedBytes += sentBytes;
   }
   return {
@@ -126,8 +135,9 @@ export function summarizeMesh(plane: ControlPlane): MeshSummary {
     tasksRetried: scheduler.counters.retried,
     actors: plane.actors.living,
     objects: directory.objects.size,
-    objectBytes,
-    relayedBytes,
+    // Peers say these themselves, and may say anything.
+    objectBytes: Math.min(objectBytes, Number.MAX_SAFE_INTEGER),
+    relayedBytes: Math.min(relayedBytes, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -148,7 +158,7 @@ export function summarizePeers(plane: ControlPlane): PeerSummary[] {
       actors: plane.actors.livingOn(peer),
       storedBytes,
       labels,
-      links: [...links],
+      links: links.slice(0, LINKS_LISTED_MAX),
       connectedForMs: Math.max(0, plane.nowMs - record.joinedMs),
       ...(capacity ? { capacity } : {}),
     });

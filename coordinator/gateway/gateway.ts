@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { MeshError } from "../../shared/errors.ts";
 import type { JobId, PeerId } from "../../shared/ids.ts";
 import { decodeBatch, encodeBatch } from "../../shared/protocol/batch.ts";
@@ -25,6 +25,8 @@ import type { TokenRole, Tokens } from "./tokens.ts";
 const HELLO_MS_MAX = 10_000;
 const HEARTBEAT_EVERY_MS = 5_000;
 const TICK_EVERY_MS = 1_000;
+/** Long, because a script that computes for minutes without a pause cannot send heartbeats. */
+const DRIVER_SILENCE_MS_MAX = 300_000;
 
 /** Which tokens let a peer join as what. */
 const ROLE_TOKENS: Record<Role, readonly TokenRole[]> = {
@@ -43,10 +45,12 @@ export interface GatewayOptions {
 }
 
 interface Member {
+  readonly role: Role;
   readonly session: PeerSession;
   readonly ticketKey: Uint8Array<ArrayBuffer>;
   readonly signalKey: string;
   relayedBytes: number;
+  heardMs: number;
 }
 
 /**
@@ -76,7 +80,7 @@ export class Gateway {
   /** Whether this peer may use `id` on the signalling server. */
   maySignal(id: string, key: string): boolean {
     const member = this.#members.get(id as PeerId);
-    if (member) return member.signalKey === key;
+    if (member) return sameSecret(member.signalKey, key);
     // Not one of our peers: a stock PeerJS client, which needs a token of the mesh.
     try {
       this.#options.tokens.require(key, ["submit", "contribute"]);
@@ -134,11 +138,22 @@ export class Gateway {
     const ticketKey = new Uint8Array(randomBytes(32));
     const signalKey = randomBytes(24).toString("hex");
     const session = new PeerSession({ peer, role: hello.role }, transport, {
-      onMessage: (message) => this.plane.receive(peer, message, clock.nowMs()),
+      onMessage: (message) => {
+        member.heardMs = clock.nowMs();
+        this.plane.receive(peer, message, member.heardMs);
+      },
       onRelay: (header, payload) => this.#relay(peer, header, payload),
       onEnded: (why) => this.#leave(peer, hello.name, why),
     });
-    this.#members.set(peer, { session, ticketKey, signalKey, relayedBytes: 0 });
+    const member: Member = {
+      role: hello.role,
+      session,
+      ticketKey,
+      signalKey,
+      relayedBytes: 0,
+      heardMs: clock.nowMs(),
+    };
+    this.#members.set(peer, member);
     const welcome: CoordinatorMessage = {
       type: "welcome",
       protocolVersion,
@@ -171,13 +186,22 @@ export class Gateway {
       return;
     }
     sender.relayedBytes += payload.byteLength;
-    if (sender.relayedBytes > this.#options.relayBytesMax) {
-      throw new MeshError(
-        "QUOTA_EXCEEDED",
-        `${from} has sent its ${this.#options.relayBytesMax} relayed bytes; a direct connection has no such limit`,
-      );
+    const isOverQuota = sender.relayedBytes > this.#options.relayBytesMax;
+    if (!isOverQuota && receiver.session.sendRelay({ ...header, peer: from }, payload)) return;
+    const detail = isOverQuota
+      ? `${from} has sent its ${this.#options.relayBytesMax} relayed bytes; a direct connection has no such limit`
+      : `${header.peer} does not read what ${from} sends`;
+    const reason = { code: "refused", detail } as const;
+    sender.session.sendRelay(relayRefusal(header, reason), new Uint8Array(0));
+  }
+
+  /** The control plane watches workers; a driver that vanished must not keep what it holds. */
+  #dropSilentDrivers(nowMs: number): void {
+    for (const { role, session, heardMs } of this.#members.values()) {
+      if (role !== "driver" || nowMs - heardMs <= DRIVER_SILENCE_MS_MAX) continue;
+      const message = `nothing was heard of ${session.peer} for ${DRIVER_SILENCE_MS_MAX / 1000} s`;
+      session.drop({ code: "DISCONNECTED", message });
     }
-    receiver.session.sendRelay({ ...header, peer: from }, payload);
   }
 
   #turnAway(transport: Transport, error: unknown): void {
@@ -189,13 +213,21 @@ export class Gateway {
   #scheduleTick(): void {
     this.#cancelTick = this.#options.clock.after(TICK_EVERY_MS, () => {
       if (this.#closed) return;
-      this.plane.tick(this.#options.clock.nowMs());
+      const nowMs = this.#options.clock.nowMs();
+      this.plane.tick(nowMs);
+      this.#dropSilentDrivers(nowMs);
       this.#scheduleTick();
     });
   }
 }
 
-/** Such as `n4k2x9q1`: `n` for Node, `b` for a browser, and 60 random bits. */
+/** In constant time: a duration must not tell how much of a guess was right. */
+function sameSecret(secret: string, given: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(secret), digest(given));
+}
+
+/** Such as `n4k2x9q1b7d0m`: `n` for Node, `b` for a browser, and some 60 random bits. */
 function newPeerId(runtime: Runtime): PeerId {
   const random = [...randomBytes(12)].map((byte) => (byte % 36).toString(36)).join("");
   return `${runtime === "node" ? "n" : "b"}${random}` as PeerId;

@@ -11,6 +11,7 @@ import {
   type RelayHeader,
   type Role,
 } from "../../shared/protocol/messages.ts";
+import { RELAY_WINDOW_BYTES } from "../../shared/protocol/limits.ts";
 import { Outbox } from "../../shared/protocol/outbox.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
@@ -22,10 +23,12 @@ const STRIKES_MAX = 8;
 /** Bytes waiting for a peer that does not read before it is given up. */
 const BACKLOG_BYTES_MAX = 256 * 2 ** 20;
 
+/** Relayed bytes of one sender that may wait for a peer: several links' worth. */
+const RELAYED_BYTES_MAX = 16 * RELAY_WINDOW_BYTES;
+
 export interface PeerSessionHandlers {
   /** @throws MeshError what is wrong with the message; the peer is told. */
   onMessage(message: PeerMessage): void;
-  /** @throws MeshError if this peer's relay quota is used up. */
   onRelay(header: RelayHeader, payload: Uint8Array<ArrayBuffer>): void;
   /** The transport has closed, or the peer was dropped. Called once. */
   onEnded(why: string): void;
@@ -39,8 +42,8 @@ export class PeerSession {
   readonly #accepts: (message: unknown) => boolean;
   readonly #complaint: (message: unknown) => string;
   readonly #handlers: PeerSessionHandlers;
-  /** When the transport wanted more after the last relayed frame. */
-  #ready: Promise<void> = Promise.resolve();
+  /** Relayed bytes that wait for this peer since it last wanted more, by sender. */
+  readonly #relayedBytes = new Map<PeerId, number>();
   #strikes = 0;
   #backlogBytes = 0;
   #ended = false;
@@ -67,14 +70,19 @@ export class PeerSession {
   }
 
   /**
-   * Pass on a relayed frame. Nobody waits here: the two ends of a relayed link keep at most
-   * RELAY_WINDOW_BYTES on the way, and a pair that cheats meets the backlog's limit.
+   * Pass on a frame from another peer. Nobody waits here: the two ends of a relayed link keep at
+   * most RELAY_WINDOW_BYTES on the way.
+   * @returns false if so much of that peer's waits for this one that it cannot be keeping to that.
    */
-  sendRelay(header: RelayHeader, payload: Uint8Array): void {
-    if (this.#ended) return;
+  sendRelay(header: RelayHeader, payload: Uint8Array): boolean {
+    if (this.#ended) return true;
+    const waitingBytes = this.#relayedBytes.get(header.peer) ?? 0;
+    if (waitingBytes > RELAYED_BYTES_MAX) return false;
     this.#outbox.flush();
-    this.#ready = this.#transport.send(encodeFrame(header, payload));
-    this.#account(payload.byteLength);
+    const ready = this.#transport.send(encodeFrame(header, payload));
+    if (this.#relayedBytes.size === 0) void ready.then(() => this.#relayedBytes.clear());
+    this.#relayedBytes.set(header.peer, waitingBytes + payload.byteLength);
+    return true;
   }
 
   /** Say why, and close. */
@@ -131,7 +139,7 @@ export class PeerSession {
 
   #account(valueBytes: number): void {
     if (this.#backlogBytes === 0) {
-      void Promise.all([this.#outbox.ready, this.#ready]).then(() => (this.#backlogBytes = 0));
+      void this.#outbox.ready.then(() => (this.#backlogBytes = 0));
     }
     this.#backlogBytes += valueBytes + 64;
     if (this.#backlogBytes < BACKLOG_BYTES_MAX) return;

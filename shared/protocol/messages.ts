@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
 import { INLINE_BYTES_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
   count,
@@ -240,7 +241,7 @@ export type PeerSummary = Static<typeof peerSummary>;
 
 const explanation = Type.Object({
   /** One sentence for a person. */
-  text: text(2_048),
+  text: text(EXPLANATION_CHARS_MAX),
   state: Type.Enum(["unknown", "waiting", "running", "done", "failed", "freed"]),
   task: Type.Optional(id<TaskId>()),
   /** What the task did so far, oldest first, at most the last sixteen steps. */
@@ -325,7 +326,7 @@ const fromCoordinator = {
   warning: Type.Object({
     type: Type.Literal("warning"),
     task: Type.Optional(id<TaskId>()),
-    text: text(2_048),
+    text: text(EXPLANATION_CHARS_MAX),
   }),
   /** The message before was refused. */
   refused: Type.Object({ type: Type.Literal("refused"), error: wireError }),

@@ -5,7 +5,7 @@ import {
   type BrowserContext,
   type Page,
 } from "playwright/test";
-import { startMesh, type Mesh, type StartedMesh } from "manta";
+import { connect, startMesh, type Mesh, type StartedMesh } from "manta";
 
 type PeerSummary = Awaited<ReturnType<Mesh["peers"]>>[number];
 
@@ -68,19 +68,34 @@ export class Tabs {
   }
 }
 
-/** Tests with a coordinator and a Node worker (for a file's all tests) and tabs (for one test). */
-export const test = base.extend<{ tabs: Tabs }, { started: StartedMesh }>({
+interface TestFixtures {
+  /** A driver of the test's own: what it leaves behind goes with it. */
+  readonly mesh: Mesh;
+  readonly tabs: Tabs;
+}
+
+interface WorkerFixtures {
+  /** A coordinator and a Node worker, for many tests. */
+  readonly started: StartedMesh;
+}
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
   started: [
     // oxlint-disable-next-line no-empty-pattern -- Playwright reads what a fixture needs from it
     async ({}, use) => {
-      const started = await startMesh({ workers: 1, cpus: 1, name: "test" });
-      // Asking is how a test waits, so what is slow to start is not news.
-      started.mesh.onWarning = () => {};
+      const started = await startMesh({ workers: 1, cpus: 1 });
       await use(started);
       await started.mesh.close();
     },
     { scope: "worker" },
   ],
+  mesh: async ({ started: { url, tokens } }, use) => {
+    const mesh = await connect(url, { token: tokens.submit, name: "test" });
+    // That a worker is missing is no news: tabs come later.
+    mesh.onWarning = () => {};
+    await use(mesh);
+    await mesh.close();
+  },
   tabs: async ({ browser, started }, use) => {
     const tabs = new Tabs(browser, started);
     await use(tabs);
@@ -95,16 +110,19 @@ export async function peerNamed(mesh: Mesh, name: string): Promise<PeerSummary> 
   return named[0]!;
 }
 
-/** What `from` says it moved to and from `to`: by one path, as soon as it has moved something. */
+/** What `from` says it moved from and to `to`, by one path, once it has received so many bytes. */
 export async function linkBetween(
   mesh: Mesh,
-  from: string,
-  to: string,
+  [from, to]: readonly [from: string, to: string],
+  receivedBytes: number,
 ): Promise<PeerSummary["links"][number]> {
   const { peer } = await peerNamed(mesh, to);
   const find = async () => (await peerNamed(mesh, from)).links.filter((link) => link.peer === peer);
+  const received = async () => (await find()).reduce((sum, link) => sum + link.receivedBytes, 0);
   await expect
-    .poll(async () => (await find()).length, { timeout: COUNTERS_MS_MAX, intervals: [100] })
-    .toBe(1);
-  return (await find())[0]!;
+    .poll(received, { timeout: COUNTERS_MS_MAX, intervals: [100] })
+    .toBeGreaterThanOrEqual(receivedBytes);
+  const links = await find();
+  expect(links).toHaveLength(1);
+  return links[0]!;
 }

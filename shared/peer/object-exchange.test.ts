@@ -260,6 +260,27 @@ test("one who gives up does not end it for the others; the last one stops the so
   expect(await again).toEqual(bytes);
 });
 
+test("who gives an object up and wants it again in one turn gets it: no stop comes behind the request", async () => {
+  const mesh = new TestMesh();
+  const a = mesh.add("a");
+  const source = puppet(mesh, "b");
+  const bytes = noise(10);
+  const cancelled = new AbortController();
+  const given = a.exchange.fetch(object, at(bytes, source.id), {
+    allocate,
+    signal: cancelled.signal,
+  });
+  await source.requested(1);
+  cancelled.abort(new Error("cancelled"));
+  const again = a.exchange.fetch(object, at(bytes, source.id), { allocate });
+  await expect(given).rejects.toThrow("cancelled");
+  const link = await source.requested(2);
+  await quiet();
+  expect(source.requests.map(({ type }) => type)).toEqual(["fetch", "fetch"]);
+  await link.sendChunk(...chunk(bytes, 0, 10));
+  expect(await again).toEqual(bytes);
+});
+
 test("a request beyond the object's end blames the one who asked", async () => {
   const { a, b } = threePeers();
   b.store.put(object, noise(10));

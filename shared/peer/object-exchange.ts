@@ -149,7 +149,9 @@ export class ObjectExchange {
       if (transfer.isAborted) return false;
       const end = await this.#pull(transfer, link);
       if (end.type === "done") return true;
-      if (link.isOpen) link.send({ type: "fetch-stop", object: transfer.object });
+      // It would stop a newer transfer of the same object, whose request has replaced this one's.
+      const isAskedAgain = this.#pulledFrom(link, transfer.object) !== undefined;
+      if (link.isOpen && !isAskedAgain) link.send({ type: "fetch-stop", object: transfer.object });
       if (end.type === "failed") transfer.failed(source, end.why, end.again);
     }
     return false;

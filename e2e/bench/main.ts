@@ -19,12 +19,13 @@ for (const name of names) {
   }
   if (!values.json) console.log(`\n${name}`);
   for await (const figure of suite()) {
-    console.log(values.json ? JSON.stringify(figure) : row(figure));
+    console.log(values.json ? JSON.stringify({ ...figure, note: undefined }) : row(figure));
   }
 }
 
-function row({ name, value, unit, deviation }: Figure): string {
+function row({ name, value, unit, deviation, note }: Figure): string {
   const shown = value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(3);
   const spread = deviation === undefined ? "" : `  ± ${Math.round(deviation).toLocaleString("en")}`;
-  return `  ${name.padEnd(28)} ${shown.padStart(12)} ${unit}${spread}`;
+  const remark = note === undefined ? "" : `\n      ${note}`;
+  return `  ${name.padEnd(28)} ${shown.padStart(12)} ${unit}${spread}${remark}`;
 }

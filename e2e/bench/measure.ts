@@ -5,6 +5,8 @@ export interface Figure {
   readonly unit: string;
   /** Standard deviation over the rounds, in the same unit. */
   readonly deviation?: number;
+  /** What must be known to read it rightly. For people. */
+  readonly note?: string;
 }
 
 export interface Rounds {

@@ -6,7 +6,7 @@ import { BATCH_BYTES_MAX, BATCH_BYTES_TARGET } from "./limits.ts";
  * Messages that leave together at most. A thousand at once would keep the receiver waiting while
  * they are made; in parts of this size sender and receiver work side by side.
  */
-const BATCH_MESSAGES_TARGET = 256;
+export const BATCH_MESSAGES_TARGET = 256;
 
 /** What a message without large fields costs on the wire, roughly. */
 const MESSAGE_BYTES_ESTIMATE = 128;

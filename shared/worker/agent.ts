@@ -278,9 +278,9 @@ export class WorkerAgent {
         return;
       }
       case "end-actor": {
-        const { executor, actor } = effect;
+        const { executor, actor, key } = effect;
         const order: Order = {
-          key: `end-${actor}`,
+          key,
           kind: "end-actor",
           actor,
           args: new Uint8Array(0),

@@ -104,6 +104,8 @@ export class ExecutorRuntime {
 
   #laneOf(order: Order): Lane {
     if (order.kind === "task" || !order.actor) return this.#tasks;
+    // It waits for nothing that the actor awaits: its outcome tells that the thread is not blocked.
+    if (order.kind === "end-actor") return newLane();
     let lane = this.#actors.get(order.actor);
     if (!lane) this.#actors.set(order.actor, (lane = newLane(order.actor)));
     return lane;
@@ -139,7 +141,10 @@ export class ExecutorRuntime {
     lane.nextIndex = 0;
     lane.isBusy = false;
     this.#busyLanes--;
-    if (lane.actor && !lane.instance) this.#actors.delete(lane.actor);
+    if (lane.actor && !lane.instance) {
+      // An actor that was created anew meanwhile has another lane.
+      if (this.#actors.get(lane.actor) === lane) this.#actors.delete(lane.actor);
+    }
   }
 
   /** @returns a promise if the order is not finished yet. It never rejects. */
@@ -194,8 +199,15 @@ export class ExecutorRuntime {
       case "call":
         return this.#prepareMethod(lane, order);
       case "end-actor":
-        return { what: "end of actor", invoke: () => void delete lane.instance };
+        return { what: "end of actor", invoke: () => this.#endActor(order.actor!) };
     }
+  }
+
+  /** What is left in its lane fails. */
+  #endActor(actor: ActorId): void {
+    const lane = this.#actors.get(actor);
+    delete lane?.instance;
+    this.#actors.delete(actor);
   }
 
   #prepareActor(lane: Lane, order: Order): Call {

@@ -93,26 +93,24 @@ export function retireEnded(state: MachineState, atMs: number, effects: MachineE
     const actor = state.actors.get(id);
     invariant(actor?.endByMs, `${id} does not end`);
     if (actor.running.size > 0 && atMs < actor.endByMs) continue;
-    retireActor(state, actor, actorEnded(id, state.settings.workerName), effects);
-    effects.push({
-      type: "drop-actor",
-      actor: id,
-      error: actorEnded(id, state.settings.workerName),
-      tell: true,
-    });
+    const error = actorEnded(id, state.settings.workerName);
+    retireActor(state, actor, { error, atMs }, effects);
+    effects.push({ type: "drop-actor", actor: id, error, tell: true });
   }
 }
 
 /**
  * The actor is no more: its calls fail, its room is free. Its own executor stops with it; in a
- * shared one only its lane ends. The order that constructs it is the caller's to settle.
+ * shared one only its lane ends, and if it was at work that must be confirmed: its code may block
+ * the thread. The order that constructs it is the caller's to settle.
  */
 export function retireActor(
   state: MachineState,
   actor: ActorRecord,
-  error: WireError,
+  { error, atMs }: { readonly error: WireError; readonly atMs: number },
   effects: MachineEffect[],
 ): void {
+  const wasAtWork = actor.running.size > 0 || actor.creating !== undefined;
   state.actors.delete(actor.id);
   state.creating.delete(actor.id);
   state.ending.delete(actor.id);
@@ -130,7 +128,9 @@ export function retireActor(
     state.executors.delete(executor.id);
     effects.push({ type: "stop-executor", executor: executor.id });
   } else if (executor) {
-    effects.push({ type: "end-actor", executor: executor.id, actor: actor.id });
+    const key = `end-${actor.id}`;
+    if (wasAtWork) executor.endings.set(key, { actor: actor.id, sinceMs: atMs });
+    effects.push({ type: "end-actor", executor: executor.id, actor: actor.id, key });
   }
 }
 

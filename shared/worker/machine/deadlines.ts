@@ -8,11 +8,15 @@ import type { ActorRecord, ExecutorRecord, MachineEffect, MachineState } from ".
 /** An executor that is not ready by then will not be. */
 export const EXECUTOR_START_MS_MAX = 30_000;
 
+/** An executor that light actors share, and that does not say for so long that one has ended, hangs. */
+export const SILENT_MS_MAX = 5_000;
+
 /** Whether time alone may change something: something runs, waits, starts or ends. */
 export function needsTicks(state: MachineState): boolean {
+  if (state.orders.size > 0 || state.ending.size > 0) return true;
   const { size } = countPool(state);
-  const poolMin = Math.max(size, state.settings.executorsMin);
-  return state.orders.size > 0 || state.ending.size > 0 || state.idle.size < poolMin;
+  if (state.idle.size < Math.max(size, state.settings.executorsMin)) return true;
+  return [...state.executors.values()].some(({ endings }) => endings.size > 0);
 }
 
 /** What a tick looks for. It costs what there is of executors and actors under construction. */
@@ -20,6 +24,7 @@ export function checkDeadlines(state: MachineState, atMs: number, effects: Machi
   for (const executor of state.executors.values()) {
     if (!executor.ready) checkStart(state, executor, atMs, effects);
     else if (executor.role === "tasks") checkFirst(state, executor, atMs, effects);
+    else if (executor.endings.size > 0) checkSilence(state, executor, atMs, effects);
   }
   // A copy: when a shared executor is stopped, all that it constructs goes.
   for (const id of Array.from(state.creating)) {
@@ -61,6 +66,24 @@ function checkFirst(
   }
 }
 
+/** An endless method cannot be interrupted, and the actors beside it cannot run: they end with it. */
+function checkSilence(
+  state: MachineState,
+  executor: ExecutorRecord,
+  atMs: number,
+  effects: MachineEffect[],
+): void {
+  const oldest = executor.endings.values().next().value;
+  if (!oldest) return;
+  const { actor, sinceMs } = oldest;
+  if (atMs - Math.max(sinceMs, executor.progressAtMs) <= SILENT_MS_MAX) return;
+  effects.push({ type: "stop-executor", executor: executor.id });
+  const reason =
+    `it was stopped because it hung for ${SILENT_MS_MAX} ms after actor ${actor}, which it ran ` +
+    `beside others, was to end in the middle of its work; give an actor that computes for long a CPU of its own`;
+  executorDied(state, executor, { atMs, reason }, effects);
+}
+
 function checkCreation(
   state: MachineState,
   actor: ActorRecord,
@@ -74,7 +97,7 @@ function checkCreation(
   if (ranForMs <= order.timeoutMs) return;
   const error = timedOut(order, state.settings.workerName);
   settle(state, order, failed(order.key, error, ranForMs), effects);
-  retireActor(state, actor, error, effects);
+  retireActor(state, actor, { error, atMs }, effects);
   if (executor.role !== "light-actors") return;
   // A constructor cannot be interrupted: the lanes beside it are stuck as well.
   effects.push({ type: "stop-executor", executor: executor.id });

@@ -32,6 +32,7 @@ export function spawn(
     blocked: false,
     overtaken: false,
     actors: new Set(),
+    endings: new Map(),
   };
   state.executors.set(executor.id, executor);
   effects.push({ type: "spawn-executor", executor: executor.id });
@@ -186,14 +187,14 @@ export function executorDied(
     state.spawnAfterMs = death.atMs + delayMs;
   }
   if (executor.role === "tasks") forgetPool(state, executor);
-  else buryActors(state, executor, death.reason, effects);
+  else buryActors(state, executor, death, effects);
   if (state.startFailures >= START_FAILURES_MAX) giveBack(state, death.reason, effects);
 }
 
 function buryActors(
   state: MachineState,
   executor: ExecutorRecord,
-  reason: string,
+  { atMs, reason }: { readonly atMs: number; readonly reason: string },
   effects: MachineEffect[],
 ): void {
   state.executors.delete(executor.id);
@@ -203,7 +204,7 @@ function buryActors(
     invariant(actor, `${executor.id} has an unknown actor ${id}`);
     const { creating } = actor;
     const error = actorCrashed(id, workerName, reason);
-    retireActor(state, actor, error, effects);
+    retireActor(state, actor, { error, atMs }, effects);
     if (!creating) {
       effects.push({ type: "drop-actor", actor: id, error, tell: true });
     } else if (executor.ready) {

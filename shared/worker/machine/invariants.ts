@@ -74,6 +74,9 @@ function checkExecutors(state: MachineState): void {
     const first = state.orders.get(queue.first ?? "");
     invariant(!pool || !first || first.state === "assigned", `${id}: what it runs waits to run`);
   }
+  for (const { id, role, endings } of state.executors.values()) {
+    invariant(endings.size === 0 || role === "light-actors", `${id}: confirms what it cannot`);
+  }
   const all = [...state.executors.values()];
   invariant(all.filter(({ role }) => role === "light-actors").length <= 1, "two shared executors");
 }

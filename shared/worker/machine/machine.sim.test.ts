@@ -237,7 +237,19 @@ class Simulation {
         invariant(this.#hosted.delete(effect.actor), `${effect.actor} was not hosted`);
         return;
       case "end-actor":
+        return this.#confirm(effect.executor, effect.key);
     }
+  }
+
+  /** That an actor has ended, unless its code blocks the executor. */
+  #confirm(id: ExecutorId, key: OrderKey): void {
+    if (this.#faulty && this.prng.chance(1, 20)) return;
+    this.#later(this.prng.below(100), () => {
+      const executor = this.#executors.get(id);
+      if (executor && !executor.ready) return this.#confirm(id, key);
+      const outcome = { key, ranForMs: 0 };
+      if (executor) this.#feed({ type: "order-finished", executor: id, outcome });
+    });
   }
 
   /** Every order ends once. */

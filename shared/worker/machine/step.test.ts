@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../ids.ts";
 import { ACTOR_END_MS_MAX } from "./actors.ts";
-import { EXECUTOR_START_MS_MAX } from "./deadlines.ts";
+import { EXECUTOR_START_MS_MAX, needsTicks, SILENT_MS_MAX } from "./deadlines.ts";
 import { START_FAILURES_MAX } from "./executors.ts";
 import { checkInvariants } from "./invariants.ts";
 import { emptyState } from "./state.ts";
@@ -322,6 +322,43 @@ test("an actor that goes on after it was stopped is cut short", () => {
   w.call("c0");
   w.feed({ type: "actor-stopped", actor: "x" as ActorId });
   expect(short(w.at(ACTOR_END_MS_MAX))).toEqual(["answer c0 ACTOR_DIED", "end x", "drop x"]);
+});
+
+test("an actor that blocks its shared thread takes it down when it was ended and goes on", () => {
+  const w = withActors();
+  w.call("c0");
+  w.feed({ type: "actor-stopped", actor: "x" as ActorId });
+  w.at(ACTOR_END_MS_MAX);
+  expect(short(w.at(ACTOR_END_MS_MAX + SILENT_MS_MAX))).toEqual([]);
+  const effects = w.at(ACTOR_END_MS_MAX + SILENT_MS_MAX + 1);
+  expect(short(effects)).toEqual(["stop e2", "drop y"]);
+  const message = expect.stringContaining("hung for 5000 ms after actor x");
+  expect(effects[1]).toMatchObject({ error: { code: "ACTOR_DIED", message }, tell: true });
+  expect(short(w.order("z", { kind: "create-actor", demands: light }))).toEqual([
+    "spawn e3",
+    "give 2 e3",
+  ]);
+});
+
+test("an actor that only awaits is ended alone: its thread confirms it", () => {
+  const w = withActors();
+  w.call("c0");
+  w.feed({ type: "actor-stopped", actor: "x" as ActorId });
+  const ended = w.at(ACTOR_END_MS_MAX);
+  expect(ended).toContainEqual({ type: "end-actor", executor: "e2", actor: "x", key: "end-x" });
+  w.finish("e2", "end-x");
+  expect(short(w.at(ACTOR_END_MS_MAX + SILENT_MS_MAX + 1))).toEqual([]);
+  expect(needsTicks(w.state)).toBe(false);
+});
+
+test("a constructor that was cancelled and goes on takes its shared thread down", () => {
+  const w = worker();
+  w.start();
+  w.order("x", { kind: "create-actor", demands: light });
+  w.feed({ type: "executor-ready", executor: "e2" });
+  w.feed({ type: "run-cancelled", task: "x" as TaskId, attempt: 0 });
+  expect(needsTicks(w.state)).toBe(true);
+  expect(short(w.at(SILENT_MS_MAX + 1))).toEqual(["stop e2"]);
 });
 
 test("actors die with their executor, and say why", () => {

@@ -32,11 +32,13 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     }
     const { workerName, capacity } = state.settings;
     const replaced = `attempt ${event.attempt} replaces it`;
-    if (known) cancel(state, known, cancelled(known, workerName, replaced), effects);
+    const { atMs } = event;
+    if (known)
+      cancel(state, known, { error: cancelled(known, workerName, replaced), atMs }, effects);
     const former = state.actors.get(event.task as string as ActorId);
     if (former) {
       const error = actorReplaced(former.id, workerName);
-      retireActor(state, former, error, effects);
+      retireActor(state, former, { error, atMs }, effects);
       effects.push({ type: "drop-actor", actor: former.id, error, tell: false });
     }
     const order = newOrder(event);
@@ -49,10 +51,11 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     else if (order.missing.size === 0) makeReady(state, order, false);
   },
 
-  "run-cancelled"(state, { task, attempt }, effects) {
+  "run-cancelled"(state, { task, attempt, atMs }, effects) {
     const order = state.orders.get(state.tasks.get(task) ?? "");
     if (!order || order.kind === "call" || order.attempt !== attempt) return;
-    cancel(state, order, cancelled(order, state.settings.workerName, "as asked"), effects);
+    const error = cancelled(order, state.settings.workerName, "as asked");
+    cancel(state, order, { error, atMs }, effects);
   },
 
   "call-received"(state, { key, actor, caller, missing }, effects) {
@@ -71,7 +74,8 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
   "actor-stopped"(state, { actor: id, atMs }, effects) {
     const order = state.orders.get(state.tasks.get(id as string as TaskId) ?? "");
     if (order && order.kind !== "call") {
-      cancel(state, order, cancelled(order, state.settings.workerName, "it was ended"), effects);
+      const error = cancelled(order, state.settings.workerName, "it was ended");
+      cancel(state, order, { error, atMs }, effects);
     }
     const actor = state.actors.get(id);
     if (actor) endActor(state, actor, atMs, effects);
@@ -125,6 +129,7 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
 
   "order-finished"(state, event, effects) {
     const executor = state.executors.get(event.executor);
+    executor?.endings.delete(event.outcome.key);
     if (!executor?.queue.delete(event.outcome.key)) return;
     const order = state.orders.get(event.outcome.key);
     if (order?.kind === "task") learn(state, order, event.outcome.ranForMs);
@@ -176,7 +181,7 @@ const newOrder = (event: EventOf<"run-ordered">): TaskOrder => ({
 function cancel(
   state: MachineState,
   order: TaskOrder,
-  error: WireError,
+  { error, atMs }: { readonly error: WireError; readonly atMs: number },
   effects: MachineEffect[],
 ): void {
   settle(state, order, failed(order.key, error), effects);
@@ -185,7 +190,7 @@ function cancel(
     if (executor?.role === "tasks") stopIfRunning(state, executor, order, effects);
   }
   const actor = state.actors.get(order.task as string as ActorId);
-  if (actor?.creating === order) retireActor(state, actor, error, effects);
+  if (actor?.creating === order) retireActor(state, actor, { error, atMs }, effects);
 }
 
 function stopIfRunning(
@@ -200,14 +205,15 @@ function stopIfRunning(
 function finishCreation(
   state: MachineState,
   order: TaskOrder,
-  { outcome }: EventOf<"order-finished">,
+  { outcome, atMs }: EventOf<"order-finished">,
   effects: MachineEffect[],
 ): void {
   const actor = state.actors.get(order.task as string as ActorId);
   invariant(actor?.creating === order, `${order.task} is not being created`);
   if (outcome.error) {
     settle(state, order, outcome, effects);
-    retireActor(state, actor, outcome.error, effects);
+    actor.creating = undefined;
+    retireActor(state, actor, { error: outcome.error, atMs }, effects);
     return;
   }
   actor.creating = undefined;

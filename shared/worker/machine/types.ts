@@ -72,6 +72,13 @@ export interface ExecutorRecord {
   /** Some of its queue was handed on because its first order took long. */
   overtaken: boolean;
   readonly actors: Set<ActorId>;
+  /** Actors that ended in the middle of their work, and the orders that will confirm it. Shared only. */
+  readonly endings: Map<OrderKey, Ending>;
+}
+
+export interface Ending {
+  readonly actor: ActorId;
+  readonly sinceMs: number;
 }
 
 export interface ActorRecord {
@@ -171,7 +178,13 @@ export type MachineEffect =
   /** Nothing that this executor says later counts. */
   | { readonly type: "stop-executor"; readonly executor: ExecutorId }
   | { readonly type: "give-order"; readonly executor: ExecutorId; readonly key: OrderKey }
-  | { readonly type: "end-actor"; readonly executor: ExecutorId; readonly actor: ActorId }
+  /** Its outcome, under this key, confirms that the actor's code does not block the executor. */
+  | {
+      readonly type: "end-actor";
+      readonly executor: ExecutorId;
+      readonly actor: ActorId;
+      readonly key: OrderKey;
+    }
   | { readonly type: "fetch-object"; readonly object: ObjectId }
   | { readonly type: "stop-fetch"; readonly object: ObjectId }
   /** The order is not new: nothing will be reported of it. */

@@ -163,6 +163,7 @@ export class Gateway {
       ticketKey,
       signalKey,
       iceServers,
+      epochMs: Date.now(),
     };
     session.send(welcome, 0);
     this.plane.peerJoined({ peer, hello: { ...hello, token: "" } }, clock.nowMs());

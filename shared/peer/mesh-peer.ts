@@ -71,6 +71,7 @@ export class MeshPeer {
       self: welcome.peer,
       ticketKey: welcome.ticketKey,
       clock,
+      ...epochOf(welcome, clock),
       dialers: [
         ...options.dialers(welcome, (transport) => this.links.accept(transport)),
         relayDialer(this.#relay),
@@ -136,6 +137,13 @@ export class MeshPeer {
     this.#relay.peerLeft(peer);
     this.links.peerLeft(peer);
   }
+}
+
+/** The coordinator's time goes on from what its welcome said; an older one does not say. */
+function epochOf({ epochMs }: Welcome, clock: Clock): { nowEpochMs?: () => number } {
+  if (epochMs === undefined) return {};
+  const offsetMs = epochMs - clock.nowMs();
+  return { nowEpochMs: () => clock.nowMs() + offsetMs };
 }
 
 /** The path that is always there: through the coordinator. */

@@ -30,6 +30,8 @@ import {
  *   M5. Messages of one event-loop turn leave as one batch (batch.ts) and are handled in order.
  */
 
+/** The last moment that a `Date` can tell. */
+const EPOCH_MS_MAX = 8.64e15;
 const attempt = count(10_000);
 const requestId = count(2 ** 53 - 1);
 const inlineValue = bytes(INLINE_BYTES_MAX);
@@ -277,6 +279,8 @@ const fromCoordinator = {
     /** Lets this peer, and nobody else, use its id on the PeerJS signalling server. */
     signalKey: text(128),
     iceServers: Type.Array(iceServer, { maxItems: 16 }),
+    /** The coordinator's time, which tickets are dated in: this peer's own clock may be wrong. */
+    epochMs: Type.Optional(count(EPOCH_MS_MAX)),
   }),
   define,
   run,

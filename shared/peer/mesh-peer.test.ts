@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import type { JobId, PeerId } from "../ids.ts";
+import { LocalStore } from "../objects/local-store.ts";
+import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
+import type { CoordinatorMessage, PeerMessage, Welcome } from "../protocol/messages.ts";
+import { signTicket } from "../protocol/tickets.ts";
+import { memoryTransportPair } from "../transport/memory.ts";
+import type { Transport } from "../transport/transport.ts";
+import { MeshPeer } from "./mesh-peer.ts";
+import { ManualClock, quiet } from "./test-mesh.ts";
+
+const [self, ada] = ["b", "ada"] as PeerId[] as [PeerId, PeerId];
+const ticketKey = new Uint8Array(32).fill(7);
+
+const WELCOME: Welcome = {
+  type: "welcome",
+  protocolVersion: 1,
+  peer: self,
+  job: "b" as JobId,
+  heartbeatEveryMs: 5_000,
+  ticketKey,
+  signalKey: "s",
+  iceServers: [],
+};
+
+/** A peer that has joined; the test is its coordinator. */
+async function join(more: Partial<Welcome> = {}) {
+  const clock = new ManualClock();
+  clock.advance(1_234);
+  const [transport, coordinator] = memoryTransportPair();
+  const heard: PeerMessage[] = [];
+  const say = (message: CoordinatorMessage) => void coordinator.send(encodeBatch([message]));
+  coordinator.onMessage = (bytes) => {
+    const messages = decodeBatch(bytes) as PeerMessage[];
+    heard.push(...messages);
+    if (messages[0]?.type === "hello") say({ ...WELCOME, ...more });
+  };
+  let accept!: (transport: Transport) => void;
+  const peer = await MeshPeer.join({
+    transport,
+    hello: { token: "t", role: "worker", runtime: "node", name: "n", webrtc: false },
+    clock,
+    store: new LocalStore({ bytesMax: 2 ** 20 }),
+    dialers(_welcome, acceptTransport) {
+      accept = acceptTransport;
+      return [];
+    },
+  });
+  peer.start(() => {});
+  return { peer, clock, heard, say, accept };
+}
+
+/** What comes back for a hello with a ticket of this expiry. */
+async function greeted(accept: (transport: Transport) => void, expiresAtEpochMs: number) {
+  const [mine, theirs] = memoryTransportPair();
+  const answers: { type: string }[] = [];
+  mine.onMessage = (bytes) => void answers.push(...(decodeBatch(bytes) as typeof answers));
+  accept(theirs);
+  const ticket = signTicket(ticketKey, { from: ada, to: self }, expiresAtEpochMs);
+  void mine.send(encodeBatch([{ type: "link-hello", from: ada, ticket }]));
+  await quiet();
+  return answers[0]?.type;
+}
+
+test("tickets are dated in the coordinator's time, whatever this machine's clock says", async () => {
+  const epochMs = 1_000_000_000;
+  const { accept, clock } = await join({ epochMs });
+  expect(await greeted(accept, epochMs + 60_000)).toBe("link-welcome");
+  clock.advance(60_000);
+  expect(await greeted(accept, epochMs + 60_000)).toBe("link-refused");
+  expect(await greeted(accept, epochMs + 60_001)).toBe("link-welcome");
+});
+
+test("a coordinator that does not tell its time leaves this machine's", async () => {
+  const { accept } = await join();
+  expect(await greeted(accept, Date.now() + 60_000)).toBe("link-welcome");
+  expect(await greeted(accept, Date.now() - 60_000)).toBe("link-refused");
+});

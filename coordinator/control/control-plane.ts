@@ -1,5 +1,6 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
+  makerOf,
   resultOf,
   type ActorId,
   type CallableId,
@@ -27,6 +28,7 @@ import {
 import { ActorRegistry } from "./actor-registry.ts";
 import { Acquaintances } from "./acquaintances.ts";
 import { EarlyInterest } from "./early-interest.ts";
+import { EarlyResults } from "./early-results.ts";
 import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
 import { freed, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
@@ -64,6 +66,7 @@ export class ControlPlane {
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
+  readonly #earlyResults = new EarlyResults();
   readonly #early = new EarlyInterest((peer) => this.peers.has(peer));
   #isSettling = false;
   #nowMs = 0;
@@ -106,6 +109,9 @@ export class ControlPlane {
   tick(atMs: number): void {
     this.#nowMs = atMs;
     this.#schedule({ type: "tick" });
+    for (const { object, worker } of this.#earlyResults.unconfirmed(atMs)) {
+      this.#unwanted(worker, object);
+    }
     for (const { object, peers } of this.#early.expired(atMs)) {
       for (const peer of peers) {
         this.#queue.push({ type: "answer", peer, object, record: undefined });
@@ -184,6 +190,11 @@ export class ControlPlane {
         return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
       case "put-object":
         return this.#put(from, message);
+      case "promise-object": {
+        this.#direct(directoryEventOf(from, message));
+        const confirmed = this.#earlyResults.confirm(message.object);
+        return confirmed && this.#direct(confirmed);
+      }
       default:
         return this.#direct(directoryEventOf(from, message));
     }
@@ -196,7 +207,17 @@ export class ControlPlane {
       const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
       throw new MeshError("PROTOCOL_VIOLATION", text);
     }
-    this.#direct(event);
+    const { peer: worker } = from;
+    const owner = makerOf(object);
+    if (owner === worker || !this.peers.has(owner)) return this.#direct(event);
+    const record = this.directory.objects.get(object);
+    if (record && record.promisedBy !== owner) {
+      const text = `${worker} may not make ${object}: its caller has not promised it`;
+      throw new MeshError("PROTOCOL_VIOLATION", text);
+    }
+    if (record) return this.#direct(event);
+    if (!this.#earlyResults.park(object, worker, event, this.#nowMs))
+      this.#unwanted(worker, object);
   }
 
   #define(from: PeerRecord, define: Define): void {
@@ -292,6 +313,8 @@ export class ControlPlane {
     this.actors.peerLeft(peer);
     this.#acquaintances.peerLeft(peer);
     this.#early.peerLeft(peer);
+    for (const { object, worker } of this.#earlyResults.peerLeft(peer))
+      this.#unwanted(worker, object);
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {
@@ -311,6 +334,11 @@ export class ControlPlane {
     for (const peer of interest.locating) {
       this.#direct({ type: "located", peer, object: event.object });
     }
+  }
+
+  /** Nobody refers to what this worker keeps. */
+  #unwanted(worker: PeerId, object: ObjectId): void {
+    this.#ports.send(worker, { type: "free-objects", objects: [object] }, 0);
   }
 
   /** Keep questions about objects that are still on their way here. */

@@ -54,6 +54,10 @@ export function madeEventOf(
   // The result of an actor call is stored by the actor's worker, under its caller's name.
   const owner = from.role === "worker" ? (message.holder ?? from.peer) : from.peer;
   if (!isMadeBy(object, owner)) throw notMine(from, object);
+  if (owner !== from.peer && (message.inline || error)) {
+    // Small answers and errors go to the caller alone, who publishes them if need be.
+    throw new MeshError("PROTOCOL_VIOLATION", `${from.peer} may only announce ${object}`);
+  }
   // A caller that left meanwhile cannot hold the answer.
   const holder = isConnected(owner) ? owner : undefined;
   if (error) return { type: "object-failed", object, error, holder };

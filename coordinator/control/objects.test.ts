@@ -102,7 +102,8 @@ describe("what a peer may make", () => {
   test("is not the result of a task under way: only the worker that runs it makes that", () => {
     const mesh = meshOf("w1", "w2");
     mesh.submit("d.1");
-    expect(() => mesh.put("w2", "d.1", { holder: "d" })).toThrow(/result of a task under way/);
+    const asAnswer = { inline: false, holder: "d" };
+    expect(() => mesh.put("w2", "d.1", asAnswer)).toThrow(/result of a task under way/);
     expect(() => mesh.put("d", "d.1")).toThrow(/result of a task under way/);
     mesh.sent();
     mesh.done("w1", "d.1");
@@ -124,10 +125,31 @@ describe("the result of an actor's call", () => {
   test("that is big is held by its caller, and stored by the worker", () => {
     const mesh = meshOf("w1");
     mesh.put("w1", "d.1", { inline: false, holder: "d" });
+    mesh.receive("d", { type: "promise-object", object: "d.1" as ObjectId });
     mesh.locate("d", "d.1");
     expect(mesh.located("d")).toEqual(["d.1 w1"]);
     mesh.release("d", "d.1");
     expect(mesh.sentInShort()).toEqual(["free-objects w1"]);
+  });
+
+  test("counts only once its caller has promised it: a worker cannot forge what comes later", () => {
+    const mesh = meshOf("w1", "w2");
+    mesh.put("w2", "d.1", { inline: false, holder: "d" });
+    mesh.submit("d.1");
+    mesh.sent();
+    mesh.done("w1", "d.1");
+    expect(mesh.located("d")).toEqual(["d.1 inline"]);
+    expect(() => mesh.put("w2", "d.2", { holder: "d" })).toThrow(/may only announce d\.2/);
+  });
+
+  test("that its caller never confirms is not kept for ever", () => {
+    const mesh = meshOf("w1");
+    mesh.put("w1", "d.1", { inline: false, holder: "d" });
+    mesh.sent();
+    mesh.tick(10_000);
+    expect(mesh.sentInShort()).toEqual([]);
+    mesh.tick(61_000);
+    expect(mesh.sentInShort()).toContain("free-objects w1");
   });
 
   test("for a caller that has left is freed at once", () => {

@@ -373,6 +373,22 @@ test("copies give way to newer ones when the store is full, and the mesh is told
   await mesh.hears("task-done");
 });
 
+test("arguments that fit into the store one after the other are fetched so", async () => {
+  const { mesh } = await joined({ storeBytesMax: 150_000 });
+  const { store } = await driver(mesh);
+  const states = [1, 2].map((fill) => {
+    const object = `${DRIVER}.a${fill}` as ObjectId;
+    const bytes = encode(new Uint8Array(MANY).fill(fill));
+    store.put(object, bytes);
+    return { object, sizeBytes: bytes.byteLength, locations: [DRIVER] };
+  });
+  const refsTo = states.map(({ object }) => ({ ref: object }));
+  const callable = define(mesh, "(a, b) => a[0] + 10 * b[0]");
+  run(mesh, callable, encodeValue(refsTo, wire).toBytes(), states);
+  await mesh.hears("copy-lost", { object: states[0]!.object });
+  expect(decode((await mesh.hears("task-done")).inline!)).toBe(21);
+});
+
 test("heartbeats name the tasks that are here", async () => {
   const { mesh } = await joined();
   const object = "d.never" as ObjectId;

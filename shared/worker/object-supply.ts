@@ -33,6 +33,9 @@ export class ObjectSupply {
   readonly #located = new Map<ObjectId, Waiter[]>();
   /** Bytes of fetches under way. */
   #expectedBytes = 0;
+  /** Settles when the fetch that came last has room; the next waits behind it. */
+  #line: Promise<unknown> = Promise.resolve();
+  #onFetchEnded = (): void => {};
   #closed: MeshError | undefined;
 
   constructor(options: ObjectSupplyOptions) {
@@ -122,8 +125,9 @@ export class ObjectSupply {
 
   async #fetch(state: ObjectState, signal: AbortSignal | undefined): Promise<ObjectBytes> {
     const { object, sizeBytes = 0, locations = [] } = state;
-    this.#makeRoom(sizeBytes);
-    this.#expectedBytes += sizeBytes;
+    const admitted = this.#line.then(() => this.#admit(object, sizeBytes, signal));
+    this.#line = admitted.catch(() => {});
+    await admitted;
     try {
       const { peer } = this.#options;
       return await peer.exchange.fetch(
@@ -136,7 +140,24 @@ export class ObjectSupply {
       );
     } finally {
       this.#expectedBytes -= sizeBytes;
+      this.#onFetchEnded();
     }
+  }
+
+  /**
+   * Two fetches that fit one after the other, but not both at once, are made one after the other:
+   * what the first brings can give way to the second.
+   */
+  async #admit(object: ObjectId, sizeBytes: number, signal?: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    while (!store.has(object) && sizeBytes <= store.bytesMax) {
+      signal?.throwIfAborted();
+      this.#makeRoom(sizeBytes);
+      const fits = store.usedBytes + this.#expectedBytes + sizeBytes <= store.bytesMax;
+      if (fits || this.#expectedBytes === 0) break;
+      await new Promise<void>((resolve) => (this.#onFetchEnded = resolve));
+    }
+    this.#expectedBytes += sizeBytes;
   }
 
   /** Drop copies that others have too, until so many bytes fit. */

@@ -1,6 +1,6 @@
 import { startMesh, type Mesh } from "manta";
 import { loadDigits } from "./digits.ts";
-import { bytesPerPath, resultTable, type WorkerRow } from "./report.ts";
+import { peersInTheEnd, resultTable } from "./report.ts";
 import { openContributingTab } from "./tab.ts";
 import { train } from "./train.ts";
 
@@ -57,15 +57,8 @@ const accuracy = await train(mesh, {
   },
 });
 
-const peers = await mesh.peers();
-const workers = peers.filter(({ role }) => role === "worker");
-const rows: WorkerRow[] = workers.map(({ name, runtime, tasksDone, links }) => ({
-  name,
-  runtime,
-  tasks: tasksDone,
-  bytes: bytesPerPath(links),
-}));
-console.log(`\n${resultTable(rows)}`);
+const peers = await peersInTheEnd(mesh);
+console.log(`\n${resultTable(peers)}`);
 console.log(`\nTest accuracy ${accuracy.toFixed(3)} after ${seconds(startedMs)} in all.`);
 
 if (!("missing" in tab)) await tab.close();

@@ -3,6 +3,7 @@ import { MeshError } from "../../shared/errors.ts";
 import { LocalStore } from "../../shared/objects/local-store.ts";
 import type { MeshPeerOptions } from "../../shared/peer/mesh-peer.ts";
 import type { Runtime } from "../../shared/protocol/messages.ts";
+import { coordinatorUrl } from "../../shared/session/coordinator-url.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
 import { Driver } from "./driver.ts";
 import { Mesh } from "./mesh.ts";
@@ -48,7 +49,7 @@ export async function connectWith(
   onClose: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Mesh> {
   const defaults = platform.defaults();
-  const base = checkedUrl(url ?? defaults.url);
+  const base = coordinatorUrl(url ?? defaults.url).origin;
   const token = options.token ?? defaults.token;
   if (!token) {
     throw new MeshError(
@@ -82,17 +83,4 @@ export async function connectWith(
     paths.close();
     throw error;
   }
-}
-
-function checkedUrl(url: string | undefined): string {
-  try {
-    const { protocol, origin } = new URL(url ?? "");
-    if (protocol === "http:" || protocol === "https:") return origin;
-  } catch {
-    // Said below.
-  }
-  throw new MeshError(
-    "INVALID_ARGUMENT",
-    `${JSON.stringify(url)} is not the URL of a coordinator, such as http://127.0.0.1:7777`,
-  );
 }

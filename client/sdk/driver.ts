@@ -5,7 +5,7 @@ import { encodeValue, type RefCodec, type WireRef } from "../../shared/objects/c
 import type { LocalStore } from "../../shared/objects/local-store.ts";
 import { ActorCaller, type AnsweredCall } from "../../shared/peer/actor-caller.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../../shared/peer/mesh-peer.ts";
-import { INLINE_BYTES_MAX } from "../../shared/protocol/limits.ts";
+import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
 import type { CoordinatorMessage, Explanation } from "../../shared/protocol/messages.ts";
 import { fromWireError, toWireError } from "../../shared/protocol/wire-error.ts";
 import { ObjectSupply } from "../../shared/worker/object-supply.ts";
@@ -118,6 +118,7 @@ export class Driver {
   put(value: unknown): ObjectRef {
     this.assertConnected();
     const encoded = encodeValue(value, this.#refs);
+    expectFewRefs(encoded.contained);
     for (const inner of encoded.contained) this.share(inner);
     const object = this.ids.next<ObjectId>();
     const { byteLength: sizeBytes } = encoded;
@@ -150,7 +151,9 @@ export class Driver {
     for (const arg of args) if (arg instanceof ObjectRef) dependencies.push(this.#use(arg));
     const encoded = encodeValue(args, this.#refs);
     if (encoded.byteLength > INLINE_BYTES_MAX) return this.#encodeLarge(args);
-    const contained = encoded.contained.filter((object) => !dependencies.includes(object));
+    expectFewRefs(encoded.contained);
+    const own = new Set(dependencies);
+    const contained = encoded.contained.filter((object) => !own.has(object));
     for (const object of encoded.contained) this.share(object);
     return {
       args: encoded.toBytes(),
@@ -376,4 +379,13 @@ export class Driver {
       this.#beat(everyMs);
     });
   }
+}
+
+/** A message names every ref in a value, and has room for so many. */
+function expectFewRefs(contained: readonly ObjectId[]): void {
+  if (contained.length <= REFS_PER_MESSAGE_MAX) return;
+  throw new MeshError(
+    "INVALID_ARGUMENT",
+    `a value with ${contained.length} refs inside is too much for one message; split it into values with at most ${REFS_PER_MESSAGE_MAX} each`,
+  );
 }

@@ -7,6 +7,7 @@ import type {
   MeshSummary,
   PeerSummary,
 } from "../../shared/protocol/messages.ts";
+import { driverMessages } from "../../shared/protocol/messages.ts";
 import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
 import { actorId, type ActorClass } from "./actor.ts";
 import type { Driver } from "./driver.ts";
@@ -218,8 +219,12 @@ export class Mesh {
     const known = this.#defined.get(key);
     if (known) return known;
     const callable = this.#driver.ids.next<CallableId>();
-    this.#defined.set(key, callable);
     const define: Define = { type: "define", callable, kind, source, ...constraints };
+    if (!driverMessages.accepts(define)) {
+      const complaint = driverMessages.complaint(define);
+      throw new MeshError("INVALID_ARGUMENT", `the options of ${constraints.name}: ${complaint}`);
+    }
+    this.#defined.set(key, callable);
     this.#driver.peer.session.send(define, source.length);
     return callable;
   }

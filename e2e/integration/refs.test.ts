@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MeshError, connect, startMesh, type ObjectRef, type StartedMesh } from "manta";
+import { failure } from "./failure.ts";
 
 /** Who holds what, and for how long: refs that are let go of early, late, or not at all. */
 let started: StartedMesh;
@@ -9,14 +10,6 @@ beforeAll(async () => {
   started = await startMesh({ workers: 1, cpus: 1 });
 });
 afterAll(() => started.mesh.close());
-
-const failure = (promise: Promise<unknown>): Promise<MeshError> =>
-  promise.then(
-    () => {
-      throw new Error("it should have failed");
-    },
-    (error: unknown) => error as MeshError,
-  );
 
 class Keeper {
   async slow(): Promise<number> {
@@ -110,4 +103,21 @@ test("after the connection ended, wait fails instead of waiting for nothing", as
   await own.close();
   const error = await failure(own.wait([never], { count: 1 }));
   expect(MeshError.is(error) && error.code).toBe("DISCONNECTED");
+});
+
+test("options that no message can carry are refused where they are given", async () => {
+  const one = mesh().remote(() => 1, { cpus: 2_000, name: "greedy" });
+  expect(() => one()).toThrow(/greedy.*cpuMilli/);
+  const labelled = mesh().remote(() => 1, { labels: { long: "x".repeat(300) } });
+  expect(() => labelled()).toThrow(/labels/);
+  using ref = mesh().remote(() => 1)();
+  expect(await mesh().get(ref)).toBe(1);
+});
+
+test("a task with a thousand arguments by ref runs", async () => {
+  const make = mesh().remote((i: number) => new Uint8Array(20_000).fill(i % 256));
+  const parts = Array.from({ length: 1_000 }, (_, i) => make(i));
+  const total = mesh().remote((...all: Uint8Array[]) => all.reduce((sum, a) => sum + a.length, 0));
+  using sum = total(...parts);
+  expect(await mesh().get(sum)).toBe(20_000_000);
 });

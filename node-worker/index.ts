@@ -8,6 +8,7 @@ import type { WebSocketListener } from "../shared/node/websocket-for-node.ts";
 import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../shared/peer/dialers.ts";
 import type { Welcome } from "../shared/protocol/messages.ts";
 import type { Demands, Labels } from "../shared/protocol/schema.ts";
+import { coordinatorUrl } from "../shared/session/coordinator-url.ts";
 import type { PeerConstructor } from "../shared/transport/peerjs-api.ts";
 import type { Transport } from "../shared/transport/transport.ts";
 import { WorkerAgent, type WorkerSnapshot } from "../shared/worker/agent.ts";
@@ -58,7 +59,7 @@ const EXECUTORS_WARM = 2;
  *   `VERSION_MISMATCH`), or `INVALID_ARGUMENT` for an address that is none.
  */
 export async function runNodeWorker(options: NodeWorkerOptions): Promise<NodeWorker> {
-  const url = checkedUrl(options.url);
+  const url = coordinatorUrl(options.url);
   const spawner = new ThreadSpawner({ settings: { workerName: options.name } });
   let host: Host | undefined;
   try {
@@ -197,17 +198,4 @@ async function listen(
   const host = listenHost ?? (isLocal ? "127.0.0.1" : undefined);
   if (host === undefined) return undefined;
   return await listenWebSocket({ host, port: 0, path: "/link", onTransport });
-}
-
-function checkedUrl(given: string): URL {
-  try {
-    const url = new URL(given);
-    if (url.protocol === "http:" || url.protocol === "https:") return url;
-  } catch {
-    // Said below.
-  }
-  throw new MeshError(
-    "INVALID_ARGUMENT",
-    `${JSON.stringify(given)} is not the URL of a coordinator, such as http://127.0.0.1:7777`,
-  );
 }

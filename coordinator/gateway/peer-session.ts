@@ -111,7 +111,9 @@ export class PeerSession {
       if (!this.#accepts(message)) {
         throw new MeshError("PROTOCOL_VIOLATION", this.#complaint(message));
       }
-      this.#handlers.onMessage(message as PeerMessage);
+      const accepted = message as PeerMessage;
+      if (accepted.type === "heartbeat") this.send({ type: "heartbeat-seen" }, 0);
+      this.#handlers.onMessage(accepted);
     } catch (error) {
       this.#refuse(error);
     }

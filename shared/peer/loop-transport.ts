@@ -7,6 +7,7 @@ export function loopTransport(): Transport {
   const closed = new Promise<CloseReason>((resolve) => (settle = resolve));
   const transport: Transport = {
     path: "memory",
+    arrivals: 0,
     closed,
     onMessage: undefined,
     async send(message) {

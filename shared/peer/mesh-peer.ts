@@ -23,7 +23,7 @@ const INTRODUCTION_MS_MAX = 10_000;
 /** Messages that concern the user of a {@link MeshPeer}; it handles the others itself. */
 export type PeerBusiness = Exclude<
   CoordinatorMessage,
-  { type: "welcome" | "bye" | "introduction" | "peer-left" }
+  { type: "welcome" | "bye" | "heartbeat-seen" | "introduction" | "peer-left" }
 >;
 
 export interface MeshPeerOptions {

@@ -332,6 +332,8 @@ const fromCoordinator = {
     task: Type.Optional(id<TaskId>()),
     text: text(EXPLANATION_CHARS_MAX),
   }),
+  /** Every heartbeat is answered, so that a peer notices a coordinator that is gone without a word. */
+  "heartbeat-seen": Type.Object({ type: Type.Literal("heartbeat-seen") }),
   /** The message before was refused. */
   refused: Type.Object({ type: Type.Literal("refused"), error: wireError }),
   /** The last message of a session. */

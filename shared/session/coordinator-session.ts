@@ -19,8 +19,17 @@ import type { Transport } from "../transport/transport.ts";
 /** How long the coordinator may take to answer `hello`. */
 const WELCOME_MS_MAX = 10_000;
 
+/**
+ * Heartbeats in a row that nothing came back for, until the coordinator is given up. Counted when
+ * the next one is sent, not by a timer: a tab that was suspended does not take its own pause for
+ * the coordinator's.
+ */
+const UNANSWERED_MAX = 3;
+
 export interface SessionHandlers {
-  onMessage(message: Exclude<CoordinatorMessage, { type: "welcome" | "bye" }>): void;
+  onMessage(
+    message: Exclude<CoordinatorMessage, { type: "welcome" | "bye" | "heartbeat-seen" }>,
+  ): void;
   onRelay(header: RelayHeader, payload: Uint8Array<ArrayBuffer>): void;
 }
 
@@ -34,6 +43,11 @@ export class CoordinatorSession {
   readonly ended: Promise<MeshError>;
   readonly #transport: Transport;
   readonly #outbox: Outbox<PeerMessage>;
+  readonly #clock: Clock;
+  #unanswered = 0;
+  /** What the transport had received by the last heartbeat, and when that was more than before. */
+  #arrivals: number;
+  #heardMs: number;
   #handlers: SessionHandlers | undefined;
   #early: CoordinatorMessage[] = [];
   #end!: (reason: MeshError) => void;
@@ -64,7 +78,7 @@ export class CoordinatorSession {
         try {
           const [first, ...rest] = decodeBatch(bytes) as CoordinatorMessage[];
           if (first && coordinatorMessages.accepts(first) && first.type === "welcome") {
-            session = new CoordinatorSession(transport, first);
+            session = new CoordinatorSession(transport, first, clock);
             session.#early = rest;
             resolve(first);
           } else if (first && coordinatorMessages.accepts(first) && first.type === "bye") {
@@ -80,11 +94,14 @@ export class CoordinatorSession {
       outbox.push({ type: "hello", protocolVersions: [...PROTOCOL_VERSIONS], ...hello });
       outbox.flush();
     });
-    return session ?? new CoordinatorSession(transport, welcome);
+    return session ?? new CoordinatorSession(transport, welcome, clock);
   }
 
-  private constructor(transport: Transport, welcome: Welcome) {
+  private constructor(transport: Transport, welcome: Welcome, clock: Clock) {
     this.#transport = transport;
+    this.#clock = clock;
+    this.#arrivals = transport.arrivals;
+    this.#heardMs = clock.nowMs();
     this.#outbox = new Outbox(transport);
     this.welcome = welcome;
     this.ended = new Promise((resolve) => (this.#end = resolve));
@@ -101,6 +118,7 @@ export class CoordinatorSession {
 
   /** @param valueBytes size of the values inside the message. */
   send(message: PeerMessage, valueBytes = 0): void {
+    if (message.type === "heartbeat") this.#countHeartbeat();
     this.#outbox.push(message, valueBytes);
   }
 
@@ -123,6 +141,23 @@ export class CoordinatorSession {
     this.send({ type: "goodbye", reason });
     this.flush();
     this.#transport.close({ code: "done", detail: reason });
+  }
+
+  /** Ends the session if the heartbeats before this one are all unanswered. */
+  #countHeartbeat(): void {
+    const { arrivals } = this.#transport;
+    const nowMs = this.#clock.nowMs();
+    if (arrivals > this.#arrivals) {
+      this.#arrivals = arrivals;
+      this.#unanswered = 0;
+      this.#heardMs = nowMs;
+    } else if (this.#unanswered >= UNANSWERED_MAX) {
+      const quietSeconds = Math.round((nowMs - this.#heardMs) / 1_000);
+      const detail = `nothing heard from the coordinator for over ${quietSeconds} s`;
+      this.#end(disconnected(`${detail}; ${this.#unanswered} heartbeats were not answered`));
+      this.#transport.close({ code: "timeout", detail });
+    }
+    this.#unanswered++;
   }
 
   #receive(bytes: Uint8Array<ArrayBuffer>): void {
@@ -149,7 +184,9 @@ export class CoordinatorSession {
       throw new MeshError("PROTOCOL_VIOLATION", coordinatorMessages.complaint(message));
     }
     if (message.type === "bye") this.#end(fromWireError(message.error));
-    else if (message.type !== "welcome") this.#handlers.onMessage(message);
+    else if (message.type !== "welcome" && message.type !== "heartbeat-seen") {
+      this.#handlers.onMessage(message);
+    }
   }
 }
 

@@ -22,6 +22,12 @@ export interface Transport {
   readonly closed: Promise<CloseReason>;
 
   /**
+   * Messages and acknowledgements that have come from the other end. While it grows, the other end
+   * lives, even if it has nothing to say and is only reading.
+   */
+  readonly arrivals: number;
+
+  /**
    * Queue one message. The transport owns the bytes until they are sent: do not change them.
    * @returns when the transport wants more (T4). Ignoring it is fine for small control messages.
    */

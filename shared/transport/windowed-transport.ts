@@ -37,6 +37,7 @@ export class WindowedTransport implements Transport {
   readonly #receiveWindow: ReceiveWindow;
   #settleClosed!: (reason: CloseReason) => void;
   #isClosed = false;
+  #arrivals = 0;
   #onMessage: Transport["onMessage"];
   /** Messages the reader has not taken yet. */
   #first: Queued | undefined;
@@ -54,6 +55,10 @@ export class WindowedTransport implements Transport {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  get arrivals(): number {
+    return this.#arrivals;
   }
 
   get consumedBytes(): number {
@@ -87,6 +92,7 @@ export class WindowedTransport implements Transport {
   /** A message has arrived. */
   received(message: Uint8Array<ArrayBuffer>, costBytes = windowCost(message.length)): void {
     if (this.#isClosed) return;
+    this.#arrivals++;
     const queued: Queued = { message, costBytes, next: undefined };
     if (this.#first && this.#last) this.#last.next = queued;
     else this.#first = queued;
@@ -107,6 +113,7 @@ export class WindowedTransport implements Transport {
 
   /** The other end says how much it has consumed. Text comes straight from the network. */
   acknowledged(total: number | string): void {
+    this.#arrivals++;
     const totalBytes = typeof total === "number" ? total : parseTotal(total);
     if (this.#isClosed || this.#sendWindow.acknowledge(totalBytes)) return;
     this.violated(`acknowledged ${totalBytes} bytes, which were never sent or not in this order`);

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
 import { linkMessages, type LinkHello, type LinkMessage } from "../protocol/link-messages.ts";
+import { MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { Transport } from "../transport/transport.ts";
 import { reasonOf } from "./deadline.ts";
@@ -9,6 +10,8 @@ import type { Link } from "./link.ts";
 
 /** How long the other end may take to say hello or welcome on an open transport. */
 export const GREETING_MS_MAX = 10_000;
+/** The longest hello takes 1 KiB. A stranger's first message above this is not even decoded. */
+const HELLO_BYTES_MAX = 16 * 1024;
 
 /**
  * The opener's half: say hello, wait for the welcome.
@@ -45,15 +48,16 @@ export async function expectHello(
   clock: Clock,
   admit: (hello: LinkHello) => Link,
 ): Promise<Link> {
+  const open = (message: LinkMessage): Link => {
+    if (message.type !== "link-hello") {
+      throw new MeshError("PROTOCOL_VIOLATION", `${message.type} instead of a hello`);
+    }
+    const link = admit(message);
+    link.send({ type: "link-welcome" });
+    return link;
+  };
   try {
-    return await onFirstMessage(transport, clock, (message) => {
-      if (message.type !== "link-hello") {
-        throw new MeshError("PROTOCOL_VIOLATION", `${message.type} instead of a hello`);
-      }
-      const link = admit(message);
-      link.send({ type: "link-welcome" });
-      return link;
-    });
+    return await onFirstMessage(transport, clock, open, HELLO_BYTES_MAX);
   } catch (error) {
     refuse(transport, error);
     throw error;
@@ -71,6 +75,7 @@ function onFirstMessage(
   transport: Transport,
   clock: Clock,
   open: (message: LinkMessage) => Link,
+  bytesMax = MESSAGE_BYTES_MAX,
 ): Promise<Link> {
   return new Promise((resolve, reject) => {
     let link: Link | undefined;
@@ -91,6 +96,10 @@ function onFirstMessage(
       if (isOver) return;
       let rest: readonly unknown[];
       try {
+        if (bytes.length > bytesMax) {
+          const why = `${bytes.length} bytes instead of a greeting of at most ${bytesMax}`;
+          throw new MeshError("PROTOCOL_VIOLATION", why);
+        }
         const [first, ...others] = decodeBatch(bytes);
         if (!linkMessages.accepts(first)) {
           throw new MeshError("PROTOCOL_VIOLATION", linkMessages.complaint(first));

@@ -34,11 +34,11 @@ function pairOfPeers(): { mesh: TestMesh; a: TestPeer; b: TestPeer } {
 }
 
 /** A transport to `peer` that the test speaks on by hand. */
-function stranger(peer: TestPeer) {
+function stranger(peer: TestPeer, from?: PeerId) {
   const [mine, theirs] = memoryTransportPair();
   const heard: { type: string; error?: { code: string; message: string } }[] = [];
   mine.onMessage = (bytes) => void heard.push(...(decodeBatch(bytes) as typeof heard));
-  peer.links.accept(theirs);
+  peer.links.accept(theirs, from);
   return {
     transport: mine,
     heard,
@@ -175,6 +175,14 @@ test.each([
   expect(heard).toMatchObject([{ type: "link-refused", error: { code: "PROTOCOL_VIOLATION" } }]);
 });
 
+test("a stranger's first message is not read if it is too long for a hello", async () => {
+  const { mesh, b } = pairOfPeers();
+  const { heard, say, transport } = stranger(b);
+  void say({ ...helloFor(mesh, b), more: new Uint8Array(20_000) });
+  await transport.closed;
+  expect(heard).toMatchObject([{ type: "link-refused", error: { code: "PROTOCOL_VIOLATION" } }]);
+});
+
 test("a stranger that says nothing is put out after a deadline", async () => {
   const { mesh, b } = pairOfPeers();
   const { transport } = stranger(b);
@@ -192,6 +200,29 @@ test("strangers beyond a number are sent away at once, and there is room again l
   await quiet();
   const { heard, say } = stranger(b);
   void say(helloFor(mesh, b));
+  await quiet();
+  expect(heard).toEqual([{ type: "link-welcome" }]);
+});
+
+test("a relayed peer that opens connections and says nothing takes nobody else's room", async () => {
+  const { mesh, b } = pairOfPeers();
+  const eve = "eve" as PeerId;
+  const silent = Array.from({ length: 300 }, () => stranger(b, eve));
+  await silent[4]!.transport.closed;
+  expect(silent[4]!.heard[0]?.error).toMatchObject({
+    code: "QUOTA_EXCEEDED",
+    message: expect.stringContaining("4 connections of eve wait"),
+  });
+  for (const from of [undefined, "a" as PeerId]) {
+    const { heard, say } = stranger(b, from);
+    void say(helloFor(mesh, b));
+    await quiet();
+    expect(heard).toEqual([{ type: "link-welcome" }]);
+  }
+  mesh.clock.advance(10_000);
+  await quiet();
+  const { heard, transport } = stranger(b, eve);
+  void transport.send(encodeBatch([helloFor(mesh, b, "eve")]));
   await quiet();
   expect(heard).toEqual([{ type: "link-welcome" }]);
 });

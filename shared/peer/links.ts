@@ -29,8 +29,10 @@ export interface LinksOptions {
 
 /** A peer may keep this many links to this one, when both dial at once or an old one seems alive. */
 const LINKS_PER_PEER_MAX = 4;
-/** Inbound transports that have not said hello yet. */
+/** Inbound transports that have not said hello yet, from nobody knows whom. */
 const STRANGERS_MAX = 256;
+/** The same from one peer by the relay, where the coordinator says who it is: others have room. */
+const STRANGERS_PER_PEER_MAX = 4;
 /** Wait before the next attempt after the n-th failure in a row: doubles from the first to the last. */
 const BACK_OFF_MS_MIN = 100;
 const BACK_OFF_MS_MAX = 10_000;
@@ -60,7 +62,8 @@ export class Links {
   readonly #downHandlers: ((link: Link, reason: CloseReason) => void)[] = [];
   readonly #leftHandlers: ((peer: PeerId) => void)[] = [];
   #onChunk: ChunkHandler | undefined;
-  #strangers = 0;
+  /** Inbound transports that have not said hello yet, by the peer that opened them, if known. */
+  readonly #strangers = new Map<PeerId | undefined, number>();
   #isClosed = false;
 
   constructor(options: LinksOptions) {
@@ -88,19 +91,25 @@ export class Links {
     return this.#peers.get(peer)?.links.find((link) => link.isOpen);
   }
 
-  /** Take an inbound transport. It becomes a link if it says hello with a valid ticket in time. */
-  accept(transport: Transport): void {
-    if (this.#isClosed || this.#strangers >= STRANGERS_MAX) {
+  /**
+   * Take an inbound transport. It becomes a link if it says hello with a valid ticket in time.
+   * @param from who opened it, if the coordinator vouches for that.
+   */
+  accept(transport: Transport, from?: PeerId): void {
+    const waiting = this.#strangers.get(from) ?? 0;
+    const waitingMax = from === undefined ? STRANGERS_MAX : STRANGERS_PER_PEER_MAX;
+    if (this.#isClosed || waiting >= waitingMax) {
       const why = this.#isClosed
         ? `${this.self} is leaving the mesh`
-        : `${STRANGERS_MAX} others wait to be greeted by ${this.self}; try again later`;
+        : `${waiting} connections ${from === undefined ? "" : `of ${from} `}wait to be greeted by ` +
+          `${this.self}; try again later`;
       return refuse(transport, new MeshError("QUOTA_EXCEEDED", why));
     }
-    this.#strangers++;
+    this.#strangers.set(from, waiting + 1);
     expectHello(transport, this.#options.clock, (hello) => this.#admit(transport, hello))
       // Whoever dialled was told why.
       .catch(() => undefined)
-      .finally(() => this.#strangers--);
+      .finally(() => this.#greeted(from));
   }
 
   /** The coordinator says that `peer` is gone: its links close, whoever waits for one is told. */
@@ -169,6 +178,12 @@ export class Links {
     } finally {
       if (state.attempt === attempt) delete state.attempt;
     }
+  }
+
+  #greeted(from: PeerId | undefined): void {
+    const waiting = (this.#strangers.get(from) ?? 0) - 1;
+    if (waiting > 0) this.#strangers.set(from, waiting);
+    else this.#strangers.delete(from);
   }
 
   /** Say hello on a transport that this peer opened. */

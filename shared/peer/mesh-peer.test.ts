@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import type { JobId, PeerId } from "../ids.ts";
 import { LocalStore } from "../objects/local-store.ts";
 import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
-import type { CoordinatorMessage, PeerMessage, Welcome } from "../protocol/messages.ts";
+import { encodeFrame, isFrame } from "../protocol/frame.ts";
+import type {
+  CoordinatorMessage,
+  PeerMessage,
+  RelayHeader,
+  Welcome,
+} from "../protocol/messages.ts";
 import { signTicket } from "../protocol/tickets.ts";
 import { memoryTransportPair } from "../transport/memory.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -31,6 +37,7 @@ async function join(more: Partial<Welcome> = {}) {
   const heard: PeerMessage[] = [];
   const say = (message: CoordinatorMessage) => void coordinator.send(encodeBatch([message]));
   coordinator.onMessage = (bytes) => {
+    if (isFrame(bytes)) return;
     const messages = decodeBatch(bytes) as PeerMessage[];
     heard.push(...messages);
     if (messages[0]?.type === "hello") say({ ...WELCOME, ...more });
@@ -47,7 +54,10 @@ async function join(more: Partial<Welcome> = {}) {
     },
   });
   peer.start(() => {});
-  return { peer, clock, heard, say, accept };
+  const relay = (header: RelayHeader) => {
+    void coordinator.send(encodeFrame(header, new Uint8Array(0)));
+  };
+  return { peer, clock, heard, say, relay, accept };
 }
 
 /** What comes back for a hello with a ticket of this expiry. */
@@ -75,4 +85,22 @@ test("a coordinator that does not tell its time leaves this machine's", async ()
   const { accept } = await join();
   expect(await greeted(accept, Date.now() + 60_000)).toBe("link-welcome");
   expect(await greeted(accept, Date.now() - 60_000)).toBe("link-refused");
+});
+
+test("silent links through the relay leave room for others", async () => {
+  const { accept, relay } = await join();
+  const eve = "eve" as PeerId;
+  for (let link = 0; link < 300; link++) {
+    relay({
+      type: "relay",
+      peer: eve,
+      link,
+      byOpener: true,
+      open: true,
+      bare: true,
+      consumedBytes: 0,
+    });
+  }
+  await quiet();
+  expect(await greeted(accept, Date.now() + 60_000)).toBe("link-welcome");
 });

@@ -65,7 +65,7 @@ export class MeshPeer {
     this.#clock = clock;
     this.#relay = new RelayHub({
       send: (header, payload) => session.sendRelay(header, payload),
-      onOpen: (_peer, transport) => this.links.accept(transport),
+      onOpen: (from, transport) => this.links.accept(transport, from),
     });
     this.links = new Links({
       self: welcome.peer,

@@ -14,6 +14,7 @@ import {
 
 const COUNT = 1_000_000;
 const BYTES = COUNT * 4;
+const AT_ONCE = { timeout: 5_000 };
 const inBrowser = { labels: { runtime: "browser" } };
 const onNode = { labels: { runtime: "node" } };
 const onTab = ({ name }: Tab) => ({ labels: { runtime: "browser", name } });
@@ -149,11 +150,9 @@ for (const { how, leave, why } of departures) {
     await expect(first.page.getByTestId("current")).toHaveText("waitForGate");
     const second = await tabs.contribute("second");
 
-    const leftMs = Date.now();
     await leave(first);
-    await expect(second.page.getByTestId("current")).toHaveText("waitForGate");
-    // A worker that only falls silent is given up after ten seconds and more.
-    expect(Date.now() - leftMs).toBeLessThan(4_000);
+    // A tab that only falls silent is given up after more than a minute.
+    await expect(second.page.getByTestId("current")).toHaveText("waitForGate", AT_ONCE);
     expect((await mesh.explain(result)).story.join("\n")).toMatch(why);
     await mesh.cancel(blocker);
     expect(await mesh.get(result)).toBe("opened");

@@ -211,7 +211,7 @@ export class ControlPlane {
     const owner = makerOf(object);
     if (owner === worker || !this.peers.has(owner)) return this.#direct(event);
     const record = this.directory.objects.get(object);
-    if (record && record.promisedBy !== owner) {
+    if (record?.phase === "pending" && record.promisedBy !== owner) {
       const text = `${worker} may not make ${object}: its caller has not promised it`;
       throw new MeshError("PROTOCOL_VIOLATION", text);
     }

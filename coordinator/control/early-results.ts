@@ -20,9 +20,11 @@ export class EarlyResults {
   /** Oldest first. */
   readonly #parked = new Map<ObjectId, Parked>();
 
-  /** @returns false if too many wait already. */
+  /** @returns false if too many wait already, or another worker has announced it. */
   park(object: ObjectId, worker: PeerId, event: DirectoryEvent, nowMs: number): boolean {
-    if (this.#parked.has(object) || this.#parked.size >= PARKED_MAX) return false;
+    const parked = this.#parked.get(object);
+    if (parked) return parked.worker === worker;
+    if (this.#parked.size >= PARKED_MAX) return false;
     this.#parked.set(object, { worker, event, untilMs: nowMs + CONFIRM_MS_MAX });
     return true;
   }

@@ -122,6 +122,26 @@ describe("what a peer may make", () => {
 });
 
 describe("the result of an actor's call", () => {
+  test("announced twice before its caller promised it keeps its only copy", () => {
+    const mesh = meshOf("w1");
+    mesh.put("w1", "d.1", { inline: false, holder: "d" });
+    mesh.put("w1", "d.1", { inline: false, holder: "d" });
+    expect(mesh.sent()).toEqual([]);
+    mesh.receive("d", { type: "promise-object", object: "d.1" as ObjectId });
+    mesh.locate("d", "d.1");
+    expect(mesh.located("d")).toEqual(["d.1 w1"]);
+  });
+
+  test("that comes after its caller gave it up is freed, and is no offence", () => {
+    const mesh = meshOf("w1");
+    const object = "d.1" as ObjectId;
+    const error = { code: "ACTOR_DIED", message: "it ended" } as const;
+    mesh.receive("d", { type: "promise-object", object });
+    mesh.receive("d", { type: "put-object", object, sizeBytes: 0, error });
+    mesh.put("w1", "d.1", { inline: false, holder: "d" });
+    expect(mesh.sentInShort()).toEqual(["free-objects w1"]);
+  });
+
   test("that is big is held by its caller, and stored by the worker", () => {
     const mesh = meshOf("w1");
     mesh.put("w1", "d.1", { inline: false, holder: "d" });

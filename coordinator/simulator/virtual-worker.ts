@@ -220,7 +220,11 @@ export class VirtualWorker extends VirtualPeer {
           this.send({ type: "actor-ended", actor: effect.actor, error: effect.error });
         }
         return;
-      case "end-actor":
+      case "end-actor": {
+        const { executor, key } = effect;
+        const outcome = { key, ranForMs: 0 };
+        return this.after(1, () => this.#feed({ type: "order-finished", executor, outcome }));
+      }
       case "host-actor":
       case "stop-fetch":
     }

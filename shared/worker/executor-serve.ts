@@ -63,9 +63,15 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
     },
     async importModule(specifier) {
       if (specifier !== "@tensorflow/tfjs") throw importUnsupported(specifier);
-      tensorflow ??= platform.loadTensorflow(settings, ({ chosen, measured }) =>
-        send({ type: "backend", chosen, measured: [...measured] }),
-      );
+      tensorflow ??= platform
+        .loadTensorflow(settings, ({ chosen, measured }) =>
+          send({ type: "backend", chosen, measured: [...measured] }),
+        )
+        .catch((error: unknown) => {
+          // What was in the way, such as a lack of memory, may be gone next time.
+          tensorflow = undefined;
+          throw error;
+        });
       return tensorflow;
     },
     later: (callback) => platform.later(callback),

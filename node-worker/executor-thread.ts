@@ -9,6 +9,12 @@ import { exposeWebGpu } from "./executor-gpu.ts";
 
 invariant(workerData instanceof MessagePort, "an executor runs in a thread of ThreadSpawner");
 exposeWebGpu();
+// As in a page and in a tab's executor: shipped code may call its global object so.
+Object.defineProperty(globalThis, "self", {
+  value: globalThis,
+  writable: true,
+  configurable: true,
+});
 
 // A promise that user code forgot must not take the other tasks and actors of this thread along.
 process.on("unhandledRejection", (reason) => {

@@ -78,6 +78,12 @@ test("a task runs in a thread of its own", async () => {
   expect(await agent.ended).toBe("it was stopped");
 });
 
+test("`self` is the global object, as in tabs", async () => {
+  const agent = new Agent();
+  expect(await agent.value("() => self === globalThis && self.Math === Math")).toBe(true);
+  agent.handle.stop();
+});
+
 test("an endless loop is stopped", async () => {
   let sawLoop!: () => void;
   const looping = new Promise<void>((resolve) => (sawLoop = resolve));

@@ -29,7 +29,8 @@ export function toWireError(error: unknown): WireError {
 }
 
 function wireOf(error: MeshError): WireError {
-  const wire: WireError = { code: error.code, message: String(error.message) };
+  const { code, message } = error as { code: WireError["code"]; message: unknown };
+  const wire: WireError = { code, message: String(message) };
   if (error.details && Object.keys(error.details).length > 0) wire.details = { ...error.details };
   if (error.cause !== undefined) wire.cause = describe(error.cause);
   return boundedError(wire);

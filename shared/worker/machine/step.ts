@@ -33,8 +33,9 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     const { workerName, capacity } = state.settings;
     const replaced = `attempt ${event.attempt} replaces it`;
     const { atMs } = event;
-    if (known)
+    if (known) {
       cancel(state, known, { error: cancelled(known, workerName, replaced), atMs }, effects);
+    }
     const former = state.actors.get(event.task as string as ActorId);
     if (former) {
       const error = actorReplaced(former.id, workerName);

@@ -17,6 +17,15 @@ import type { CloseReason, Transport, TransportPath } from "../transport/transpo
 /** Bad messages a peer may send on one link before the link is closed. */
 const VIOLATIONS_MAX = 3;
 
+/**
+ * Answers that a peer may leave unread: asking costs it nothing, and they would pile up here without
+ * end. Twice what is kept for one caller of one actor, because that much may have to be sent again.
+ * This side's own calls do not count: they are limited where they are made.
+ */
+const UNREAD_ANSWER_BYTES_MAX = 128 * 2 ** 20;
+/** What an answer costs besides its values, roughly. */
+const ANSWER_BYTES_ESTIMATE = 64;
+
 /** Messages that only open a link. */
 type Greeting = "link-hello" | "link-welcome" | "link-refused";
 /** What a service can receive on an open link. */
@@ -50,6 +59,7 @@ export class Link {
   readonly #options: LinkOptions;
   #isOpen = true;
   #violations = 0;
+  #unreadAnswerBytes = 0;
   #refusal: WireError | undefined;
 
   constructor(options: LinkOptions) {
@@ -77,7 +87,10 @@ export class Link {
 
   /** Messages of one turn of the event loop leave as one batch, in order. On a closed link: nothing. */
   send(message: LinkMessage): void {
-    if (this.#isOpen) this.#outbox.push(message, valueBytesOf(message));
+    if (!this.#isOpen) return;
+    const valueBytes = valueBytesOf(message);
+    this.#outbox.push(message, valueBytes);
+    if (isAnswer(message)) this.#countAnswer(valueBytes + ANSWER_BYTES_ESTIMATE);
   }
 
   /**
@@ -135,6 +148,16 @@ export class Link {
     }
   }
 
+  /** A peer that asks and does not read is cut off. */
+  #countAnswer(bytes: number): void {
+    // No more answers than messages are unread.
+    const unreadBytes = Math.min(this.#unreadAnswerBytes, this.#transport.unreadBytes) + bytes;
+    this.#unreadAnswerBytes = unreadBytes;
+    if (unreadBytes <= UNREAD_ANSWER_BYTES_MAX) return;
+    const detail = `${this.peer} does not read: over ${UNREAD_ANSWER_BYTES_MAX} bytes of answers wait`;
+    this.close({ code: "failed", detail });
+  }
+
   #blame(error: unknown): void {
     // Anything else is a bug of this side, not of the peer's.
     if (!MeshError.is(error) || error.code !== "PROTOCOL_VIOLATION") throw error;
@@ -153,6 +176,10 @@ const violation = (why: string): MeshError => new MeshError("PROTOCOL_VIOLATION"
 /** The path a user sees: links inside one machine are `local`, whatever carries them. */
 export const pathOf = (path: TransportPath): Path =>
   path === "memory" || path === "message-port" ? "local" : path;
+
+/** Sent because the other end sent something. */
+const isAnswer = ({ type }: LinkMessage): boolean =>
+  type === "call-done" || type === "fetch-failed" || type === "link-refused";
 
 const ID_BYTES_ESTIMATE = 24;
 

@@ -8,6 +8,7 @@ export function loopTransport(): Transport {
   const transport: Transport = {
     path: "memory",
     arrivals: 0,
+    unreadBytes: 0,
     closed,
     onMessage: undefined,
     async send(message) {

@@ -28,6 +28,12 @@ export interface Transport {
   readonly arrivals: number;
 
   /**
+   * What was sent and, as far as this end knows, not read by the other: here, on the way, or waiting
+   * over there. Only a sender that ignores `send`'s promise lets it grow far above the window.
+   */
+  readonly unreadBytes: number;
+
+  /**
    * Queue one message. The transport owns the bytes until they are sent: do not change them.
    * @returns when the transport wants more (T4). Ignoring it is fine for small control messages.
    */

@@ -61,6 +61,10 @@ export class WindowedTransport implements Transport {
     return this.#arrivals;
   }
 
+  get unreadBytes(): number {
+    return this.#sendWindow.inFlightBytes;
+  }
+
   get consumedBytes(): number {
     return this.#receiveWindow.consumedBytes;
   }

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
+import type { LinkMessage } from "../protocol/link-messages.ts";
+import { WindowedTransport } from "../transport/windowed-transport.ts";
+import { Link } from "./link.ts";
+
+const actor = "x.a" as ActorId;
+const bytes = new Uint8Array(INLINE_BYTES_MAX);
+const LIMIT_BYTES = 128 * 2 ** 20;
+const MESSAGES = (1.5 * LIMIT_BYTES) / bytes.length;
+
+const answer = (sequence: number): LinkMessage => ({
+  type: "call-done",
+  actor,
+  lane: 0,
+  sequence,
+  sizeBytes: bytes.length,
+  inline: bytes,
+});
+const call = (sequence: number): LinkMessage => ({
+  type: "call",
+  actor,
+  lane: 0,
+  sequence,
+  acknowledged: 0,
+  method: "m",
+  args: bytes,
+  result: "x.1" as ObjectId,
+});
+
+/** A link to a peer whose transport takes everything, and says that it was read if `reads`. */
+function linkTo({ reads }: { reads: boolean }) {
+  let sentBytes = 0;
+  const transport: WindowedTransport = new WindowedTransport("relay", {
+    send(message) {
+      sentBytes += message.length;
+      const total = sentBytes;
+      if (reads) queueMicrotask(() => transport.acknowledged(total));
+      return message.length;
+    },
+    acknowledge: () => {},
+    close: () => {},
+  });
+  const receiver = { onMessage: () => {}, onChunk: () => {} };
+  const options = { peer: "eve" as PeerId, reason: undefined, receiver, count: () => {} };
+  const link = new Link({ ...options, transport });
+  return { link, transport };
+}
+
+test("a peer that asks and never reads the answers is cut off, and the reason says so", async () => {
+  const { link, transport } = linkTo({ reads: false });
+  for (let n = 0; n < MESSAGES; n++) link.send(answer(n));
+  expect(await link.closed).toEqual({
+    code: "failed",
+    detail: `eve does not read: over ${LIMIT_BYTES} bytes of answers wait`,
+  });
+  expect(transport.unreadBytes).toBeLessThan(1.1 * LIMIT_BYTES);
+});
+
+test("a peer that reads gets as many answers as it asks for, however far behind it stays", async () => {
+  const { link } = linkTo({ reads: true });
+  for (let n = 0; n < MESSAGES; n++) {
+    link.send(answer(n));
+    if (n % 1_000 === 0) await Promise.resolve();
+  }
+  expect(link.isOpen).toBe(true);
+});
+
+test("this side's own calls do not blame the peer that has not read them yet", () => {
+  const { link } = linkTo({ reads: false });
+  for (let n = 0; n < MESSAGES; n++) link.send(call(n));
+  link.send(answer(0));
+  expect(link.isOpen).toBe(true);
+});

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { getRequestListener } from "@hono/node-server";
 import { WebSocketServer } from "ws";
@@ -67,7 +68,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   };
   const granted = Object.fromEntries(TOKEN_ROLES.map(tokenOf)) as Record<TokenRole, string>;
   const origins = new OriginPolicy({
-    hosts: [...(options.hostNames ?? []), host],
+    hosts: [...(options.hostNames ?? []), ...namesOf(host)],
     origins: options.allowedOrigins ?? [],
   });
   const gateway = new Gateway({
@@ -99,7 +100,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   await listen(server, host, port);
   const { port: actualPort } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${actualPort}`,
+    url: `http://${reachable(host)}:${actualPort}`,
     tokens: granted,
     async close() {
       gateway.close("the coordinator was stopped");
@@ -109,6 +110,19 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** An address that "all addresses" can be reached at from this machine, as URLs want it. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** The names of an address; one that means "all of this machine's" is reached under each of them. */
+function namesOf(host: string): string[] {
+  if (host !== "0.0.0.0" && host !== "::") return [host];
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.map(({ address, family }) => (family === "IPv6" ? `[${address}]` : address));
 }
 
 interface SocketUsers {

@@ -30,8 +30,13 @@ function readOptions(argv: readonly string[]): CoordinatorOptions {
       "allow-origin": { type: "string", multiple: true },
       "ice-server": { type: "string", multiple: true },
       quiet: { type: "boolean" },
+      help: { type: "boolean" },
     },
   });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(0);
+  }
   const port = Number(values.port ?? 7777);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`);

@@ -15,6 +15,10 @@ const STOP_MS_MAX = 3_000;
 const log = (text: string): void => void process.stderr.write(`manta worker: ${text}\n`);
 
 async function main(): Promise<void> {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
   let options: NodeWorkerOptions;
   try {
     options = { ...readArguments(process.argv.slice(2), process.env), log };

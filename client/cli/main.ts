@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { MeshError } from "../../shared/errors.ts";
@@ -7,12 +8,16 @@ import { launch } from "../launch/launch.ts";
 
 const USAGE = `manta: Ray for the web
 
-  manta start [--port 7777] [--workers 2] [--cpus N]   a mesh on this machine, and its URLs
-  manta worker --url URL --token TOKEN                  contribute this machine to a mesh
-  manta coordinator [--host ...] [--port ...]           a coordinator alone
-  manta help
-
-manta worker --help and manta coordinator --help list their options.`;
+  manta start         a mesh on this machine, and its URLs
+    --port PORT         of the coordinator (default 7777; 0 takes a free one)
+    --workers N         Node workers to start (default 2)
+    --cpus N            CPUs each of them offers (default: this machine's, shared out)
+    --host ADDRESS      listen on this address, so that others can join (default 127.0.0.1)
+    --host-name NAME    also answer to this host name (repeatable)
+    --allow-origin URL  let pages of this origin use the mesh (repeatable)
+  manta worker        contribute this machine: --url URL --token TOKEN; --help lists more
+  manta coordinator   a coordinator alone; --help lists its options
+  manta help | --version`;
 
 /** Exit status of a command line that makes no sense. */
 const EXIT_USAGE = 2;
@@ -26,8 +31,13 @@ async function start(argv: readonly string[]): Promise<void> {
       port: { type: "string" },
       workers: { type: "string" },
       cpus: { type: "string" },
+      host: { type: "string" },
+      "host-name": { type: "string", multiple: true },
+      "allow-origin": { type: "string", multiple: true },
+      help: { type: "boolean" },
     },
   });
+  if (values.help) return console.log(USAGE);
   const port = wholeNumber("--port", values.port, DEFAULT_PORT);
   const workers = wholeNumber("--workers", values.workers, DEFAULT_WORKERS);
   const cpus = values.cpus === undefined ? undefined : wholeNumber("--cpus", values.cpus, 1);
@@ -35,6 +45,11 @@ async function start(argv: readonly string[]): Promise<void> {
     port,
     workers,
     ...(cpus === undefined ? {} : { cpus }),
+    coordinatorArguments: [
+      ...(values.host ? ["--host", values.host] : []),
+      ...(values["host-name"] ?? []).flatMap((name) => ["--host-name", name]),
+      ...(values["allow-origin"] ?? []).flatMap((origin) => ["--allow-origin", origin]),
+    ],
     restartWorkers: (sentence) => console.error(`manta: ${sentence}`),
   });
   const { url, tokens } = mesh;
@@ -42,14 +57,16 @@ async function start(argv: readonly string[]): Promise<void> {
 Manta is up, with ${workers} Node worker(s). Open these:
 
   Contribute   ${url}/contribute#token=${tokens.contribute}
-               adds the tab's compute; give it to whoever may help
+               adds the tab's compute${
+                 values.host ? "; give it to whoever may help" : " (this machine only: see --host)"
+               }
   Dashboard    ${url}/dashboard#token=${tokens.view}
                peers, tasks and objects, live
   API          ${url}/console#token=${tokens.submit}
                write a driver in the page, or in a shell:
                export MANTA_URL=${url} MANTA_TOKEN=${tokens.submit}
 
-Ctrl-C stops it.
+Ctrl-C stops it, or: kill ${process.pid}
 `);
   const stop = new Promise<undefined>((resolve) => {
     process.once("SIGINT", () => resolve(undefined));
@@ -70,6 +87,11 @@ function runProgram(program: string, argv: readonly string[]): Promise<number> {
   return new Promise((resolve) => child.on("exit", (status) => resolve(status ?? 1)));
 }
 
+function version(): string {
+  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
 function wholeNumber(flag: string, given: string | undefined, otherwise: number): number {
   const value = Number(given ?? otherwise);
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
@@ -83,6 +105,7 @@ async function main(): Promise<void> {
     else if (command === "worker") process.exitCode = await runProgram("node-worker", rest);
     else if (command === "coordinator") process.exitCode = await runProgram("coordinator", rest);
     else if (command === "help" || command === "--help") console.log(USAGE);
+    else if (command === "--version") console.log(version());
     else {
       console.error(`there is no command ${JSON.stringify(command)}\n\n${USAGE}`);
       process.exitCode = EXIT_USAGE;
@@ -90,6 +113,7 @@ async function main(): Promise<void> {
   } catch (error) {
     const isUsage = !MeshError.is(error) || error.code === "INVALID_ARGUMENT";
     console.error(`manta ${command}: ${(error as Error).message}`);
+    if (isUsage) console.error(`\n${USAGE}`);
     process.exitCode = isUsage ? EXIT_USAGE : 1;
   }
 }

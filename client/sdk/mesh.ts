@@ -126,15 +126,21 @@ export class Mesh {
     options?: GetOptions,
   ): Promise<Values<Refs>>;
   get(what: ObjectRef | readonly ObjectRef[], options: GetOptions = {}): Promise<unknown> {
-    if (what instanceof ObjectRef) return this.#driver.objects.get(what, options);
-    return this.#driver.objects.getAll(what, options);
+    return checked(() => {
+      expectOptions(options, ["timeoutMs"]);
+      if (what instanceof ObjectRef) return this.#driver.objects.get(what, options);
+      return this.#driver.objects.getAll(expectRefs(what), options);
+    });
   }
 
   /** Which refs are ready, in the order given, once `count` are or the time is up. Fetches nothing. */
   async wait<T>(
     refs: readonly ObjectRef<T>[],
-    { count = 1, timeoutMs }: WaitOptions = {},
+    options: WaitOptions = {},
   ): Promise<{ ready: ObjectRef<T>[]; pending: ObjectRef<T>[] }> {
+    expectRefs(refs);
+    expectOptions(options, ["count", "timeoutMs"]);
+    const { count = 1, timeoutMs } = options;
     if (!Number.isInteger(count) || count < 1 || count > refs.length) {
       throw new MeshError(
         "INVALID_ARGUMENT",
@@ -154,6 +160,7 @@ export class Mesh {
    * @throws MeshError `INVALID_ARGUMENT` if the ref is not the result of one of this driver's tasks.
    */
   async cancel(ref: ObjectRef): Promise<void> {
+    expectRefs([ref]);
     const origin = this.#driver.objects.entryOf(ref.id)?.origin;
     if (origin?.kind !== "task") {
       const what =
@@ -169,7 +176,8 @@ export class Mesh {
   }
 
   /** Why a result is not there yet, or what became of it. */
-  explain(ref: ObjectRef): Promise<Explanation> {
+  async explain(ref: ObjectRef): Promise<Explanation> {
+    expectRefs([ref]);
     return this.#driver.explain(ref.id);
   }
 
@@ -185,7 +193,7 @@ export class Mesh {
 
   /** Leave: running tasks are cancelled, actors ended, objects freed. */
   async close(): Promise<void> {
-    this.#driver.close("the driver is done");
+    this.#driver.close("mesh.close() was called");
     await this.#driver.ended;
     await this.#onClose();
   }
@@ -228,4 +236,31 @@ export class Mesh {
     this.#driver.peer.session.send(define, source.length);
     return callable;
   }
+}
+
+/** What a promise-giving method throws at once becomes its rejection. */
+function checked<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return run();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
+/** @throws MeshError `INVALID_ARGUMENT` that says what was given instead of refs. */
+function expectRefs(refs: unknown): readonly ObjectRef[] {
+  const wrong = Array.isArray(refs) ? refs.find((ref) => !(ref instanceof ObjectRef)) : refs;
+  if (Array.isArray(refs) && (wrong === undefined || refs.length === 0)) return refs;
+  const advice =
+    wrong instanceof Promise
+      ? "a promise, which has to be awaited first: put() gives a promise of a ref"
+      : `${wrong === null ? "null" : typeof wrong}, not an ObjectRef or an array of them`;
+  throw new MeshError("INVALID_ARGUMENT", `this is ${advice}`);
+}
+
+function expectOptions(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (!unknown) return;
+  const message = `${unknown} is not an option here; these are: ${known.join(", ")}`;
+  throw new MeshError("INVALID_ARGUMENT", message);
 }

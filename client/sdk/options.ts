@@ -56,6 +56,7 @@ export function toConstraints(
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 31_536_000_000)) {
     refuse("timeoutMs", `must be a positive number of milliseconds, not ${timeoutMs}`);
   }
+  expectTexts("labels", labels);
   return {
     name: (options.name ?? defaultName).slice(0, 256) || "anonymous",
     demands: {
@@ -69,6 +70,13 @@ export function toConstraints(
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(labels ? { labels: { ...labels } } : {}),
   };
+}
+
+function expectTexts(option: string, texts: unknown): void {
+  if (texts === undefined) return;
+  const isRecord = typeof texts === "object" && texts !== null && !Array.isArray(texts);
+  if (isRecord && Object.values(texts).every((text) => typeof text === "string")) return;
+  refuse(option, 'must be an object of texts, such as { runtime: "browser" }');
 }
 
 function customDemands(resources: Readonly<Record<string, number>>): Record<string, number> {

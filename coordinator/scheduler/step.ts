@@ -398,7 +398,8 @@ function warnIfStuck(
   if (group.stuck.warned || atMs - group.stuck.sinceMs < WARN_AFTER_MS) return;
   group.stuck.warned = true;
   const task = group.queue.first!;
-  effects.push({ type: "warn", job: group.job, task, text: stuckText(state, group) });
+  const text = `${group.name} (${task}): ${stuckText(state, group)}`;
+  effects.push({ type: "warn", job: group.job, task, text });
 }
 
 const cancelled = (task: TaskRecord, why: string): WireError => ({

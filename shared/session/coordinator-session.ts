@@ -140,6 +140,7 @@ export class CoordinatorSession {
   close(reason: string): void {
     this.send({ type: "goodbye", reason });
     this.flush();
+    this.#end(new MeshError("DISCONNECTED", `this side has closed the connection: ${reason}`));
     this.#transport.close({ code: "done", detail: reason });
   }
 

@@ -1,4 +1,4 @@
-import { openCage, type Cage } from "../client/browser-worker/cage/cage.ts";
+import { openCage, type Cage, type CageOptions } from "../client/browser-worker/cage/cage.ts";
 import { fetchCageAssets } from "../client/browser-worker/cage/fetch-assets.ts";
 import type { CallableId, ObjectId } from "../shared/ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../shared/objects/codec.ts";
@@ -80,13 +80,15 @@ export class CagePage {
   #cage: Cage | undefined;
   #executor: Executor | undefined;
 
-  async open(): Promise<void> {
+  async open({ gpu = true, ...more }: Partial<CageOptions> = {}): Promise<void> {
     this.#watchPorts();
     this.#cage = await openCage({
       url: "/cage.html",
       assets: await fetchCageAssets(location.href),
       settings: { workerName: "tab" },
+      gpu,
       storeBytesMax: 10e6,
+      ...more,
     });
   }
 
@@ -111,6 +113,10 @@ export class CagePage {
 
   stop(): void {
     this.#current().stop();
+  }
+
+  ended(): Promise<string> {
+    return this.#cage!.ended;
   }
 
   close(): void {

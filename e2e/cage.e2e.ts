@@ -191,6 +191,28 @@ test("a compute shader runs in the cage", async ({ page }) => {
   expect(await run(page, shader)).toEqual({ value: [120, 122, 124, 126] });
 });
 
+test("without leave to use the graphics processor, code has no way to it", async ({ page }) => {
+  await page.evaluate(() => window.cagePage.open({ gpu: false }));
+  const ways = `async () => {
+    const tf = await __manta_import("@tensorflow/tfjs");
+    const usesGpu = await tf.setBackend("webgpu").catch(() => false);
+    const names = ["Worker", "OffscreenCanvas", "SharedWorker"].filter((name) => name in self);
+    for (const name of ["gpu", "ml"]) if (name in navigator) names.push(name);
+    return { names, gpu: navigator.gpu, usesGpu };
+  }`;
+  expect(await run(page, ways)).toEqual({ value: { names: [], gpu: undefined, usesGpu: false } });
+  const reports = await page.evaluate(() => window.cagePage.backends);
+  expect(reports[0]?.measured.map(({ name }) => name)).toEqual(["wasm", "cpu"]);
+});
+
+test("a cage that crashes says so to its page", async ({ page }) => {
+  await page.evaluate(() => window.cagePage.open({ askEveryMs: 100 }));
+  const waiting = page.evaluate(() => window.cagePage.run("() => new Promise(() => {})", []));
+  await page.evaluate(() => [...document.querySelectorAll("iframe")].at(-1)!.remove());
+  expect(await page.evaluate(() => window.cagePage.ended())).toBe("its cage crashed");
+  expect(await waiting).toEqual({ ended: "its cage crashed" });
+});
+
 test("tfjs measures its backends in the cage and trains, on webgpu too", async ({ page }) => {
   const train = `async (backend) => {
     const tf = await __manta_import("@tensorflow/tfjs");

@@ -159,6 +159,17 @@ for (const { how, leave, why } of departures) {
   });
 }
 
+test("a tab that can run nothing any more leaves the mesh, and says what to do", async ({
+  mesh,
+  tabs,
+}) => {
+  const { page, name } = await tabs.contribute("crashed");
+  await page.evaluate(() => document.querySelector("iframe")!.remove());
+  await expect(page.getByRole("main")).toHaveAttribute("data-phase", "failed", { timeout: 30_000 });
+  await expect(page.locator("#detail")).toContainText("Press Start again");
+  expect((await mesh.peers()).map((peer) => peer.name)).not.toContain(name);
+});
+
 test("an actor in a tab answers a Node driver and a page driver, each in order", async ({
   started: { tokens },
   mesh,

@@ -15,6 +15,7 @@ import type {
   ContributionOptions,
   ContributionSnapshot,
 } from "./contribution-types.ts";
+import { nameGpu } from "./name-gpu.ts";
 
 const DIAL_MS_MAX = 10_000;
 const NAME_CHARS_MAX = 64;
@@ -22,8 +23,6 @@ const NAME_CHARS_MAX = 64;
 const MEMORY_BYTES = 2 * 2 ** 30;
 /** Of the memory for objects. The rest is for what executors keep, who cannot share it with the page. */
 const AGENT_STORE_SHARE = 0.75;
-/** How long the browser may take to name its GPU before the tab goes on without. */
-const ADAPTER_MS_MAX = 3_000;
 
 type Phase = ContributionSnapshot["phase"];
 type Counts = Omit<WorkerSnapshot, "peer">;
@@ -48,6 +47,7 @@ class TabContribution implements Contribution {
   #gpuName: string | undefined;
   #outage: string | undefined;
   #error: ContributionSnapshot["error"];
+  #crash: MeshError | undefined;
   #membership: Membership<WorkerAgent> | undefined;
   /** What was counted in sessions before the one of now. */
   #before = { tasksDone: 0, tasksFailed: 0 };
@@ -92,8 +92,9 @@ class TabContribution implements Contribution {
       if (this.#isStopping) return this.#enter("stopped");
       this.#enter("connecting");
       this.#membership = this.#joinWith(cage);
+      void cage.ended.then(() => this.#cageEnded());
       const reason = await this.#membership.ended;
-      if (reason) this.#fail(reason);
+      if (this.#crash ?? reason) this.#fail(this.#crash ?? reason);
       else this.#enter("stopped");
     } catch (error) {
       this.#fail(error);
@@ -103,16 +104,26 @@ class TabContribution implements Contribution {
     }
   }
 
+  /** Before the contribution is over that is a crash: leave, so that the work goes on elsewhere. */
+  #cageEnded(): void {
+    this.#crash = new MeshError(
+      "WORKER_LOST",
+      "the part of this page that tasks run in crashed; the browser may have run out of memory",
+    );
+    this.#membership?.stop("its cage crashed");
+  }
+
   get #isStopping(): boolean {
     return this.#phase === "stopping";
   }
 
   async #openCage(): Promise<Cage> {
-    const { url, name, storeBytesMax, executors } = this.#options;
+    const { url, name, gpu, storeBytesMax, executors } = this.#options;
     const folder = new URL("/cage/", url);
     return await openCage({
       assets: await fetchCageAssets(folder),
       settings: { workerName: name },
+      gpu,
       url: new URL("cage.html", folder).href,
       storeBytesMax: Math.floor((storeBytesMax * (1 - AGENT_STORE_SHARE)) / executors),
     });
@@ -235,18 +246,9 @@ function nextStep(code: ErrorCode | undefined): string {
       return "Ask whoever runs this mesh for a fresh contribute link, and open that.";
     case "VERSION_MISMATCH":
       return "Reload this page to get the version that the mesh speaks.";
+    case "WORKER_LOST":
+      return "Press Start again. If it happens again, lend fewer processors or less memory.";
     default:
       return "Reload this page and press Start again.";
   }
-}
-
-async function nameGpu(): Promise<string | undefined> {
-  // Absent in browsers without WebGPU and on pages that are not a secure context.
-  const gpu = (navigator as { gpu?: GPU }).gpu;
-  if (!gpu) return undefined;
-  const tooLate = new Promise<null>((resolve) => setTimeout(resolve, ADAPTER_MS_MAX, null));
-  const adapter = await Promise.race([gpu.requestAdapter().catch(() => null), tooLate]);
-  if (!adapter) return undefined;
-  const { vendor, architecture, description } = adapter.info;
-  return description || `${vendor} ${architecture}`.trim() || "WebGPU adapter";
 }

@@ -1,4 +1,4 @@
-import type { ExecutorStart, FromFrame, HandOver, ToFrame } from "./cage-messages.ts";
+import type { ExecutorKit, ExecutorStart, FromFrame, HandOver, ToFrame } from "./cage-messages.ts";
 
 /**
  * The frame's own realm: it starts and ends workers for the page and does nothing else. Job code
@@ -30,7 +30,7 @@ onmessage = async ({ data }) => {
 };`;
 const PROGRAM_URL = `data:text/javascript,${encodeURIComponent(EXECUTOR_PROGRAM)}`;
 
-function open(assets: HandOver["assets"], control: MessagePort): void {
+function open({ assets, gpu }: ExecutorKit, control: MessagePort): void {
   const workers = new Map<number, Worker>();
   const say = (message: FromFrame) => control.postMessage(message);
 
@@ -41,11 +41,12 @@ function open(assets: HandOver["assets"], control: MessagePort): void {
       event.preventDefault();
       say({ type: "crashed", executor, reason: event.message || "an uncaught error" });
     });
-    const start: ExecutorStart = { port, assets };
+    const start: ExecutorStart = { port, assets, gpu };
     worker.postMessage(start, [port]);
   }
 
   control.addEventListener("message", ({ data }: MessageEvent<ToFrame>) => {
+    if (data.type === "ask") return say({ type: "alive" });
     if (data.type === "spawn") return spawn(data.executor, data.port);
     workers.get(data.executor)?.terminate();
     workers.delete(data.executor);
@@ -59,5 +60,5 @@ addEventListener("message", function receive(event: MessageEvent<HandOver>) {
   const [control] = event.ports;
   if (event.source !== parent || parent === window || !control) return;
   removeEventListener("message", receive);
-  open(event.data.assets, control);
+  open(event.data, control);
 });

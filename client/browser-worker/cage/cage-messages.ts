@@ -8,25 +8,33 @@ export interface CageAssets {
   readonly wasm: Readonly<Record<string, Blob>>;
 }
 
-/** The page's first message to the frame: the assets, and a port for everything after. */
-export interface HandOver {
-  readonly type: "manta-cage";
+/** What every executor of a cage gets. */
+export interface ExecutorKit {
   readonly assets: CageAssets;
+  /** Whether its code may use the graphics processor. */
+  readonly gpu: boolean;
+}
+
+/** The page's first message to the frame, with a port for everything after. */
+export interface HandOver extends ExecutorKit {
+  readonly type: "manta-cage";
 }
 
 export type ToFrame =
+  /** Answered by `alive`: no browser tells a page that a frame's process is gone. */
+  | { readonly type: "ask" }
   | { readonly type: "spawn"; readonly executor: number; readonly port: MessagePort }
   | { readonly type: "terminate"; readonly executor: number };
 
 export type FromFrame =
   | { readonly type: "opened" }
+  | { readonly type: "alive" }
   | { readonly type: "refused"; readonly reason: string }
   | { readonly type: "crashed"; readonly executor: number; readonly reason: string };
 
 /** What the frame hands to a fresh executor. */
-export interface ExecutorStart {
+export interface ExecutorStart extends ExecutorKit {
   readonly port: MessagePort;
-  readonly assets: CageAssets;
 }
 
 /** The files of a built cage, next to each other. */

@@ -12,14 +12,21 @@ import type { CageAssets, FromFrame, HandOver, ToFrame } from "./cage-messages.t
 export interface CageOptions {
   readonly assets: CageAssets;
   readonly settings: ExecutorSettings;
+  /** Whether code in it may use the graphics processor. */
+  readonly gpu: boolean;
   /** Where `cage.html` is served, with the headers that were built with it. */
   readonly url: string;
   /** Bytes of objects that each executor may keep, so that each is sent to it once. */
   readonly storeBytesMax?: number;
+  /** How often the frame is asked whether it lives. */
+  readonly askEveryMs?: number;
 }
 
 const STORE_BYTES_MAX = 256 * 2 ** 20;
 const OPEN_MS_MAX = 10_000;
+const ASK_EVERY_MS = 5_000;
+/** Several: when a frozen tab goes on, the first is asked before the frame could answer. */
+const UNANSWERED_MAX = 3;
 
 /**
  * Where a tab runs other people's code: a frame without an origin and without network, and in it
@@ -28,25 +35,35 @@ const OPEN_MS_MAX = 10_000;
  * `close` removes the frame, and with it everything that ran there, nested workers included.
  */
 export class Cage implements ExecutorSpawner {
+  /** Resolves with the reason when nothing can run in it any more: it was closed, or it crashed. */
+  readonly ended: Promise<string>;
   readonly #frame: HTMLIFrameElement;
   readonly #control: MessagePort;
   readonly #fleet: ExecutorFleet;
   readonly #storeBytesMax: number;
   readonly #executors = new Map<number, ExecutorHost>();
   #executorCount = 0;
+  readonly #asking: ReturnType<typeof setInterval>;
+  #unanswered = 0;
   #isClosed = false;
+  #onEnded!: (reason: string) => void;
 
   constructor(frame: HTMLIFrameElement, control: MessagePort, options: CageOptions) {
+    this.ended = new Promise((resolve) => (this.#onEnded = resolve));
     this.#frame = frame;
     this.#control = control;
     this.#fleet = new ExecutorFleet(options.settings);
     this.#storeBytesMax = options.storeBytesMax ?? STORE_BYTES_MAX;
     control.onmessage = ({ data }: MessageEvent<FromFrame>) => {
+      this.#unanswered = 0;
       if (data.type !== "crashed") return;
       this.#executors.get(data.executor)?.end(`it crashed: ${data.reason.slice(0, 512)}`);
     };
     // The frame may run in a process of its own, and that process may run out of memory.
-    control.addEventListener("close", () => this.#end("its cage crashed"));
+    this.#asking = setInterval(() => {
+      if (this.#unanswered++ >= UNANSWERED_MAX) this.#end("its cage crashed");
+      else this.#tell({ type: "ask" });
+    }, options.askEveryMs ?? ASK_EVERY_MS);
   }
 
   spawn(listener: ExecutorListener): ExecutorHandle {
@@ -75,9 +92,11 @@ export class Cage implements ExecutorSpawner {
   #end(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearInterval(this.#asking);
     this.#frame.remove();
     this.#control.close();
     this.#fleet.endAll(reason);
+    this.#onEnded(reason);
   }
 
   #tell(message: ToFrame, moved: Transferable[] = []): void {
@@ -110,7 +129,7 @@ export async function openCage(options: CageOptions): Promise<Cage> {
   try {
     document.body.append(frame);
     await Promise.race([loaded, late]);
-    const handOver: HandOver = { type: "manta-cage", assets: options.assets };
+    const handOver: HandOver = { type: "manta-cage", assets: options.assets, gpu: options.gpu };
     // A sandboxed frame has no origin that could be named as the target.
     frame.contentWindow?.postMessage(handOver, "*", [port2]);
     const answer = await Promise.race([opened, late]);

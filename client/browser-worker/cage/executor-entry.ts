@@ -9,8 +9,9 @@ import type { CageAssets, ExecutorStart } from "./cage-messages.ts";
 type TfjsBundle = Tensorflow & { setWasmPaths(paths: Record<string, string>): void };
 
 /** The program of an executor in the cage: runs in a worker with no origin and no network. */
-export function startExecutor({ port, assets }: ExecutorStart): void {
+export function startExecutor({ port, assets, gpu }: ExecutorStart): void {
   refuseToClose();
+  if (!gpu) withholdGpu();
   const turns = new MessageChannel();
   const callbacks: (() => void)[] = [];
   turns.port1.onmessage = () => callbacks.shift()?.();
@@ -60,5 +61,25 @@ function refuseToClose(): void {
   };
   for (let owner: object | null = globalThis; owner; owner = Object.getPrototypeOf(owner)) {
     if (Object.hasOwn(owner, "close")) Object.defineProperty(owner, "close", { value: close });
+  }
+}
+
+/**
+ * Take away every way to the graphics processor: WebGPU, WebNN and WebGL, and nested workers, whose
+ * realms would have them again.
+ * @throws Error if the browser does not let go of one; the executor does not start then.
+ */
+function withholdGpu(): void {
+  const navigatorParts = Object.getPrototypeOf(navigator) as object;
+  const ways: readonly (readonly [object, string])[] = [
+    [navigatorParts, "gpu"],
+    [navigatorParts, "ml"],
+    [globalThis, "OffscreenCanvas"],
+    [globalThis, "Worker"],
+  ];
+  for (const [owner, name] of ways) {
+    if (Reflect.deleteProperty(owner, name) && !(name in globalThis) && !(name in navigator))
+      continue;
+    throw new Error(`this browser does not let an executor do without ${name}`);
   }
 }

@@ -26,7 +26,11 @@ export class PeersTable {
   }
 
   show(peers: readonly PeerSummary[]): void {
-    this.#rows.show(peers);
+    // Peers go on counting what they moved with others that have left; those are no links now.
+    const here = new Set(peers.map(({ peer }) => peer));
+    this.#rows.show(
+      peers.map((peer) => ({ ...peer, links: peer.links.filter((link) => here.has(link.peer)) })),
+    );
     this.#table.hidden = peers.length === 0;
     this.#empty.hidden = peers.some((peer) => peer.role === "worker");
   }

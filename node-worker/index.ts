@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { systemClock } from "../shared/clock.ts";
-import { MeshError } from "../shared/errors.ts";
+import type { MeshError } from "../shared/errors.ts";
 import type { PeerId } from "../shared/ids.ts";
 import { loadPeerJs } from "../shared/node/peerjs-for-node.ts";
 import { dialWebSocket, listenWebSocket } from "../shared/node/websocket-for-node.ts";

@@ -78,8 +78,9 @@ function withholdGpu(): void {
     [globalThis, "Worker"],
   ];
   for (const [owner, name] of ways) {
-    if (Reflect.deleteProperty(owner, name) && !(name in globalThis) && !(name in navigator))
-      continue;
-    throw new Error(`this browser does not let an executor do without ${name}`);
+    Reflect.deleteProperty(owner, name);
+    if (name in globalThis || name in navigator) {
+      throw new Error(`this browser does not let an executor do without ${name}`);
+    }
   }
 }

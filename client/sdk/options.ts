@@ -17,7 +17,7 @@ export interface CallableOptions {
   readonly retriesMax?: number;
   /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
   readonly timeoutMs?: number;
-  /** Among this driver's tasks, higher goes first. An integer from -1000 to 1000. Default 0. */
+  /** Higher goes first, among the tasks of all drivers. An integer from -1000 to 1000. Default 0. */
   readonly priority?: number;
   /** For people: in explanations, errors and the dashboard. Default: the function's name. */
   readonly name?: string;

@@ -32,21 +32,17 @@ import { EarlyResults } from "./early-results.ts";
 import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
 import { freed, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
-import { classDefined, peerRecordOf } from "./registration.ts";
+import { classDefined, peerRecordOf, workerJoined } from "./registration.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
+import { schedulerEventOf, type Untimed } from "./task-messages.ts";
 import type { ControlPorts, Payload, PeerIntroduction, PeerRecord } from "./types.ts";
-
-/** Silence after which a worker is given up: three heartbeats; a throttled tab beats rarely. */
-const SILENCE_MS_MAX = { node: 16_000, browser: 75_000 } as const;
 
 /** What is to be done, by whichever of the two machines or here. */
 type Effect =
   | SchedulerEffect
   | DirectoryEffect
   | { readonly type: "forget-callables"; readonly callables: readonly CallableId[] };
-
-type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
 /**
  * The scheduler and the directory joined: messages of peers in, messages to peers out. Does no I/O
@@ -84,24 +80,14 @@ export class ControlPlane {
   peerJoined({ peer, hello }: PeerIntroduction, atMs: number): void {
     this.#nowMs = atMs;
     const record = peerRecordOf(peer, hello, atMs);
-    const { role, runtime, name, capacity, labels } = record;
     this.peers.set(peer, record);
-    if (role !== "worker" || !capacity) return;
-    this.#schedule({
-      type: "worker-joined",
-      worker: peer,
-      name,
-      capacity,
-      labels,
-      silenceMsMax: SILENCE_MS_MAX[runtime],
-    });
+    if (record.role !== "worker" || !record.capacity) return;
+    this.#schedule(workerJoined(record, record.capacity));
     this.#settleEffects();
   }
 
   peerLeft(peer: PeerId, why: string, atMs: number): void {
     this.#nowMs = atMs;
-    const record = this.peers.get(peer);
-    if (!record) return;
     this.#forgetPeer(peer, why);
     this.#settleEffects();
   }
@@ -143,18 +129,11 @@ export class ControlPlane {
       case "heartbeat":
         from.links = message.links ?? from.links;
         from.storedBytes = message.storedBytes;
-        return this.#schedule({ type: "heartbeat", worker: peer, tasks: message.tasks });
+        return this.#schedule(schedulerEventOf(from, message));
       case "define":
         return this.#define(from, message);
       case "submit":
         return this.#submit(from, message);
-      case "cancel-task":
-        requireMine(from, message.task);
-        return this.#schedule({
-          type: "task-cancelled",
-          task: message.task,
-          why: "its driver cancelled it",
-        });
       case "task-done": {
         const { task, attempt, ranForMs } = message;
         return this.#report(peer, message, {
@@ -165,21 +144,11 @@ export class ControlPlane {
           ranForMs,
         });
       }
-      case "task-failed": {
-        const { task, attempt, error } = message;
-        return this.#schedule({ type: "task-failed", worker: peer, task, attempt, error });
-      }
-      case "actor-ended": {
-        const { actor, error } = message;
-        return this.#schedule({ type: "actor-ended", worker: peer, actor, error });
-      }
+      case "cancel-task":
+      case "task-failed":
+      case "actor-ended":
       case "end-actor":
-        requireMine(from, message.actor);
-        return this.#schedule({
-          type: "actor-unwanted",
-          actor: message.actor,
-          why: "its driver ended it",
-        });
+        return this.#schedule(schedulerEventOf(from, message));
       case "locate-actor":
         return this.actors.watch(message.actor, peer);
       case "introduce-me":
@@ -216,8 +185,8 @@ export class ControlPlane {
       throw new MeshError("PROTOCOL_VIOLATION", text);
     }
     if (record) return this.#direct(event);
-    if (!this.#earlyResults.park(object, worker, event, this.#nowMs))
-      this.#unwanted(worker, object);
+    const isParked = this.#earlyResults.park(object, worker, event, this.#nowMs);
+    if (!isParked) this.#unwanted(worker, object);
   }
 
   #define(from: PeerRecord, define: Define): void {
@@ -313,8 +282,9 @@ export class ControlPlane {
     this.actors.peerLeft(peer);
     this.#acquaintances.peerLeft(peer);
     this.#early.peerLeft(peer);
-    for (const { object, worker } of this.#earlyResults.peerLeft(peer))
+    for (const { object, worker } of this.#earlyResults.peerLeft(peer)) {
       this.#unwanted(worker, object);
+    }
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {

@@ -1,9 +1,13 @@
 import type { JobId, PeerId } from "../../shared/ids.ts";
 import type { Define, Hello } from "../../shared/protocol/messages.ts";
+import type { Demands } from "../../shared/protocol/schema.ts";
 import type { SchedulerEvent } from "../scheduler/types.ts";
 import type { PeerRecord } from "./types.ts";
 
-/** What is kept of a peer's introduction. Its runtime is a label that it cannot choose. */
+/**
+ * What is kept of a peer's introduction. `runtime` is a label too, and what the peer says it is: a
+ * token of the role contribute may call itself either.
+ */
 export function peerRecordOf(peer: PeerId, hello: Hello, joinedMs: number): PeerRecord {
   const { role, runtime, name, webrtc, directUrl, capacity, labels } = hello;
   return {
@@ -21,6 +25,24 @@ export function peerRecordOf(peer: PeerId, hello: Hello, joinedMs: number): Peer
     storedBytes: 0,
   };
 }
+
+/** Silence after which a worker is given up: three heartbeats; a throttled tab beats rarely. */
+const SILENCE_MS_MAX = { node: 16_000, browser: 75_000 } as const;
+
+type WorkerJoined = Extract<SchedulerEvent, { type: "worker-joined" }>;
+
+/** A worker offers itself to the scheduler. */
+export const workerJoined = (
+  { peer, name, labels, runtime }: PeerRecord,
+  capacity: Demands,
+): Omit<WorkerJoined, "atMs"> => ({
+  type: "worker-joined",
+  worker: peer,
+  name,
+  capacity,
+  labels,
+  silenceMsMax: SILENCE_MS_MAX[runtime],
+});
 
 type ClassDefined = Extract<SchedulerEvent, { type: "class-defined" }>;
 

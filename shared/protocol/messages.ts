@@ -83,7 +83,7 @@ const define = Type.Object({
   retriesMax: count(1_000),
   /** Running time after which an attempt is stopped. */
   timeoutMs: Type.Optional(milliseconds),
-  /** Higher first, within one job. */
+  /** Higher first, among the tasks of all drivers. */
   priority: Type.Integer({ minimum: -1_000, maximum: 1_000 }),
 });
 export type Define = Static<typeof define>;

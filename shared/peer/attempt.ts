@@ -1,14 +1,11 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import type { PeerId } from "../ids.ts";
 import type { Introduction } from "../protocol/messages.ts";
-import { fromWireError } from "../protocol/wire-error.ts";
 import type { Transport } from "../transport/transport.ts";
-import { reasonOf, withDeadline } from "./deadline.ts";
+import { reasonOf } from "./deadline.ts";
 import { openTransport, type Dialer } from "./dialer.ts";
 import type { Link } from "./link.ts";
 
-const INTRODUCTION_MS_MAX = 10_000;
 /** What fits into a link's reason. */
 const REASON_CHARS_MAX = 256;
 
@@ -55,20 +52,6 @@ export class Attempt {
         resolve();
       };
     });
-  }
-
-  async introduced(
-    clock: Clock,
-    introducing: Promise<Introduction>,
-    peer: PeerId,
-  ): Promise<Introduction> {
-    const introduction = await withDeadline(introducing, {
-      clock,
-      deadlineMs: INTRODUCTION_MS_MAX,
-      what: `the coordinator's introduction to ${peer}`,
-    });
-    if (introduction.error) throw fromWireError(introduction.error);
-    return introduction;
   }
 
   /**

@@ -4,6 +4,7 @@ import type { PeerId } from "../ids.ts";
 import type { ChunkHeader, LinkHello } from "../protocol/link-messages.ts";
 import type { Introduction, LinkCounters } from "../protocol/messages.ts";
 import { verifyTicket } from "../protocol/tickets.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
 import type { CloseReason, Transport } from "../transport/transport.ts";
 import { Attempt } from "./attempt.ts";
 import type { Dialer } from "./dialer.ts";
@@ -18,7 +19,7 @@ export interface LinksOptions {
   readonly ticketKey: Uint8Array;
   /** Best first. */
   readonly dialers: readonly Dialer[];
-  /** Asks the coordinator. Rejects with a MeshError if the peer is gone. */
+  /** Asks the coordinator. Rejects with `TIMEOUT` if it does not answer. */
   introduce(peer: PeerId): Promise<Introduction>;
   readonly clock: Clock;
   /** The coordinator's idea of the time, which tickets are dated in. Default: this machine's. */
@@ -163,7 +164,8 @@ export class Links {
     try {
       await attempt.pause(clock, state.notBeforeMs - clock.nowMs());
       if (attempt.isSettled) return;
-      const introduction = await attempt.introduced(clock, this.#options.introduce(peer), peer);
+      const introduction = await this.#options.introduce(peer);
+      if (introduction.error) throw fromWireError(introduction.error);
       const link = await attempt.tryPaths(clock, dialers, introduction, (transport, reason) =>
         this.#greet(transport, introduction, reason),
       );

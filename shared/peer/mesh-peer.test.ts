@@ -104,3 +104,30 @@ test("silent links through the relay leave room for others", async () => {
   await quiet();
   expect(await greeted(accept, Date.now() + 60_000)).toBe("link-welcome");
 });
+
+test("all who wait for one introduction are told when it does not come, and the next asks again", async () => {
+  const { peer, clock, heard, say } = await join();
+  const asked = () => heard.filter(({ type }) => type === "introduce-me").length;
+  const first = peer.links.to(ada);
+  const firstFailed = expect(first).rejects.toThrow("it has left the mesh");
+  await quiet();
+  say({ type: "peer-left", peer: ada });
+  await firstFailed;
+  clock.advance(9_000);
+  const second = expect(peer.links.to(ada)).rejects.toMatchObject({
+    code: "TIMEOUT",
+    message: "the coordinator's introduction to ada took longer than 10000 ms",
+  });
+  await quiet();
+  expect(asked()).toBe(1);
+  clock.advance(1_000);
+  await second;
+  const third = expect(peer.links.to(ada)).rejects.toThrow("ada is not in the mesh");
+  clock.advance(1_000);
+  await quiet();
+  expect(asked()).toBe(2);
+  const error = { code: "PEER_UNREACHABLE" as const, message: "ada is not in the mesh" };
+  say({ type: "introduction", peer: ada, error });
+  await third;
+  expect(clock.pending).toBe(0);
+});

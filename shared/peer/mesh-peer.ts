@@ -1,5 +1,4 @@
 import type { Clock } from "../clock.ts";
-import { MeshError } from "../errors.ts";
 import type { ObjectId, PeerId } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
 import type {
@@ -9,10 +8,10 @@ import type {
   RelayHeader,
   Welcome,
 } from "../protocol/messages.ts";
-import { fromWireError } from "../protocol/wire-error.ts";
 import { CoordinatorSession } from "../session/coordinator-session.ts";
 import { RelayHub } from "../transport/relay.ts";
 import type { Transport } from "../transport/transport.ts";
+import { withDeadline } from "./deadline.ts";
 import type { Dialer } from "./dialer.ts";
 import { Links } from "./links.ts";
 import { ObjectExchange } from "./object-exchange.ts";
@@ -38,6 +37,11 @@ export interface MeshPeerOptions {
   onCopy?(object: ObjectId): void;
 }
 
+interface Introducing {
+  readonly result: Promise<Introduction>;
+  arrived(introduction: Introduction): void;
+}
+
 /**
  * One peer's place in the mesh: its session with the coordinator, its links to other peers by the
  * best path that works, and the exchange of objects with them. Workers and drivers are built on it.
@@ -49,7 +53,8 @@ export class MeshPeer {
   readonly exchange: ObjectExchange;
   readonly #relay: RelayHub;
   readonly #clock: Clock;
-  readonly #introductions = new Map<PeerId, ((introduction: Introduction) => void)[]>();
+  /** What the coordinator was asked for and has not answered. */
+  readonly #introductions = new Map<PeerId, Introducing>();
 
   /** @throws MeshError what the coordinator refused this peer for. */
   static async join(options: MeshPeerOptions): Promise<MeshPeer> {
@@ -94,8 +99,9 @@ export class MeshPeer {
   start(onBusiness: (message: PeerBusiness) => void): void {
     this.session.start({
       onMessage: (message) => {
-        if (message.type === "introduction") this.#introduced(message);
-        else if (message.type === "peer-left") this.#peerLeft(message.peer);
+        if (message.type === "introduction") {
+          this.#introductions.get(message.peer)?.arrived(message);
+        } else if (message.type === "peer-left") this.#peerLeft(message.peer);
         else onBusiness(message);
       },
       onRelay: (header: RelayHeader, payload) => this.#relay.receive(header, payload),
@@ -108,29 +114,20 @@ export class MeshPeer {
     this.session.close(reason);
   }
 
+  /** All who ask while the coordinator has not answered share its answer, or its silence. */
   #introduce(peer: PeerId): Promise<Introduction> {
-    return new Promise((resolve, reject) => {
-      const cancelDeadline = this.#clock.after(INTRODUCTION_MS_MAX, () => {
-        this.#introductions.delete(peer);
-        const message = `the coordinator did not introduce ${peer} in ${INTRODUCTION_MS_MAX} ms`;
-        reject(new MeshError("TIMEOUT", `${message}; try again`));
-      });
-      const arrived = (introduction: Introduction) => {
-        cancelDeadline();
-        if (introduction.error) reject(fromWireError(introduction.error));
-        else resolve(introduction);
-      };
-      const waiting = this.#introductions.get(peer);
-      if (waiting) return void waiting.push(arrived);
-      this.#introductions.set(peer, [arrived]);
-      return this.session.send({ type: "introduce-me", peer });
-    });
-  }
-
-  #introduced(introduction: Introduction): void {
-    const waiting = this.#introductions.get(introduction.peer) ?? [];
-    this.#introductions.delete(introduction.peer);
-    for (const arrived of waiting) arrived(introduction);
+    const asked = this.#introductions.get(peer);
+    if (asked) return asked.result;
+    let arrived!: (introduction: Introduction) => void;
+    const arrival = new Promise<Introduction>((resolve) => (arrived = resolve));
+    const result = withDeadline(arrival, {
+      clock: this.#clock,
+      deadlineMs: INTRODUCTION_MS_MAX,
+      what: `the coordinator's introduction to ${peer}`,
+    }).finally(() => this.#introductions.delete(peer));
+    this.#introductions.set(peer, { result, arrived });
+    this.session.send({ type: "introduce-me", peer });
+    return result;
   }
 
   #peerLeft(peer: PeerId): void {

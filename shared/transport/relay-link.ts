@@ -15,6 +15,12 @@ export interface RelayFrame {
 const NOTHING = new Uint8Array(0);
 
 /**
+ * How much of an incomplete message stays unacknowledged until the reader has taken the whole. Not
+ * all of it, or a message longer than the window would never arrive.
+ */
+const HELD_BYTES_MAX = RELAY_WINDOW_BYTES / 2;
+
+/**
  * One relayed link: a transport whose messages leave as frames, when the hub asks for the next one.
  * Unlike other transports it never has more than a window on its way even if the sender does not
  * wait, because what the receiver has not taken would lie at the coordinator.
@@ -26,6 +32,8 @@ export class RelayLink {
   readonly #outgoing: Uint8Array<ArrayBuffer>[] = [];
   #sentOfFirst = 0;
   #inFlightBytes = 0;
+  /** What the pieces of the incomplete message cost, without what was acknowledged already. */
+  #heldBytes = 0;
   #acknowledgedBytes = 0;
   #mustOpen: boolean;
   #mustAcknowledge = false;
@@ -120,10 +128,17 @@ export class RelayLink {
 
   #receivePiece(piece: Uint8Array<ArrayBuffer>, more: boolean): void {
     const message = this.#reassembly.add(piece, more);
-    if (typeof message === "string") this.transport.violated(message);
-    else if (message) this.transport.received(message, windowCost(piece.length));
-    // No reader waits for a part of a message; what is put together is bounded by itself.
-    else this.transport.consumed(windowCost(piece.length));
+    this.#heldBytes += windowCost(piece.length);
+    if (typeof message === "string") {
+      this.transport.violated(message);
+    } else if (message) {
+      const costBytes = this.#heldBytes;
+      this.#heldBytes = 0;
+      this.transport.received(message, costBytes);
+    } else if (this.#heldBytes > HELD_BYTES_MAX) {
+      this.transport.consumed(this.#heldBytes - HELD_BYTES_MAX);
+      this.#heldBytes = HELD_BYTES_MAX;
+    }
   }
 }
 

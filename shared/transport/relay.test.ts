@@ -4,6 +4,7 @@ import { RELAY_PIECE_BYTES, RELAY_WINDOW_BYTES } from "../protocol/limits.ts";
 import { relayHeaders, type RelayHeader } from "../protocol/messages.ts";
 import { transportContract } from "./contract.ts";
 import { RelayHub, relayRefusal } from "./relay.ts";
+import { RelayLink } from "./relay-link.ts";
 import type { Transport } from "./transport.ts";
 
 const [ada, bob, eve] = ["ada", "bob", "eve"] as PeerId[] as [PeerId, PeerId, PeerId];
@@ -66,6 +67,30 @@ test("a sender that does not wait still has no more than a window at the coordin
   await new Promise((resolve) => setTimeout(resolve, 0));
   const sentBytes = forwarder.frames.reduce((sum, frame) => sum + frame.payloadBytes, 0);
   expect(sentBytes).toBe(RELAY_WINDOW_BYTES);
+});
+
+test("messages that come in pieces wait for their reader like others", async () => {
+  const [left, right, forwarder] = connected();
+  right.onMessage = () => new Promise(() => {});
+  const message = new Uint8Array(8 * RELAY_PIECE_BYTES + 1);
+  for (let index = 0; index < 10; index++) void left.send(message);
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const last = forwarder.frames.filter(({ header, payloadBytes }) => payloadBytes && !header.more);
+  expect(last).toHaveLength(1);
+});
+
+test("a sender that heeds no window is cut off by the size of its messages, not of their last pieces", () => {
+  const link = new RelayLink(false, () => {});
+  link.transport.onMessage = () => new Promise(() => {});
+  const payload = new Uint8Array(RELAY_PIECE_BYTES);
+  for (let message = 1; message <= 4; message++) {
+    expect(link.transport.isClosed).toBe(false);
+    for (let index = 0; index < 63; index++) {
+      link.receive({ header: { consumedBytes: 0, more: true }, payload });
+    }
+    link.receive({ header: { consumedBytes: 0 }, payload });
+  }
+  expect(link.transport.isClosed).toBe(true);
 });
 
 test("a small message on one link overtakes a big one on another", async () => {

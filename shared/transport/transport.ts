@@ -11,7 +11,8 @@
  *   T4. `send` resolves when the transport wants more. A sender that awaits it never has more than
  *       one message above the window on its way, however slowly the other end reads: what counts is
  *       what the reader took, not what arrived. The window is HIGH_WATER_BYTES in memory and on
- *       ports, SOCKET_WINDOW_BYTES on WebSockets and data channels, RELAY_WINDOW_BYTES on the relay.
+ *       ports, SOCKET_WINDOW_BYTES on WebSockets and data channels, RELAY_WINDOW_BYTES on the relay,
+ *       where a message that came in pieces counts for at least half a window until it is taken.
  *       A sender that never awaits is cut off when it is 64 MiB ahead of the reader.
  *   T5. A `send` that waits is released by close.
  */

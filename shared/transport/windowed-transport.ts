@@ -21,7 +21,10 @@ export interface Wire {
 /** A linked list: taking the first is O(1) however long a slow reader lets it grow. */
 interface Queued {
   readonly message: Uint8Array<ArrayBuffer>;
+  /** What it counts for in the window: less than it is long, if parts of it were taken before. */
   readonly costBytes: number;
+  /** Noted, because a reader may move the buffer elsewhere. */
+  readonly sizeBytes: number;
   next: Queued | undefined;
 }
 
@@ -97,11 +100,12 @@ export class WindowedTransport implements Transport {
   received(message: Uint8Array<ArrayBuffer>, costBytes = windowCost(message.length)): void {
     if (this.#isClosed) return;
     this.#arrivals++;
-    const queued: Queued = { message, costBytes, next: undefined };
+    const sizeBytes = windowCost(message.length);
+    const queued: Queued = { message, costBytes, sizeBytes, next: undefined };
     if (this.#first && this.#last) this.#last.next = queued;
     else this.#first = queued;
     this.#last = queued;
-    this.#queuedBytes += costBytes;
+    this.#queuedBytes += sizeBytes;
     this.#read();
     if (this.#queuedBytes > QUEUED_BYTES_MAX) {
       this.violated(`sent ${this.#queuedBytes} bytes beyond what the reader took`);
@@ -141,21 +145,21 @@ export class WindowedTransport implements Transport {
 
   #read(): void {
     while (!this.#isReading && this.#onMessage && this.#first) {
-      const { message, costBytes, next } = this.#first;
-      this.#first = next;
+      const queued = this.#first;
+      this.#first = queued.next;
       this.#isReading = true;
-      const reading = this.#handOver(message);
+      const reading = this.#handOver(queued.message);
       if (reading) {
         void reading.then(
           () => {
-            this.#took(costBytes);
+            this.#took(queued);
             this.#read();
           },
           (error: unknown) => this.#readerFailed(error),
         );
         return;
       }
-      this.#took(costBytes);
+      this.#took(queued);
     }
   }
 
@@ -167,10 +171,10 @@ export class WindowedTransport implements Transport {
     }
   }
 
-  #took(costBytes: number): void {
+  #took({ costBytes, sizeBytes }: Queued): void {
     this.#isReading = false;
     if (this.#isClosed) return;
-    this.#queuedBytes -= costBytes;
+    this.#queuedBytes -= sizeBytes;
     this.consumed(costBytes);
   }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect, start, startMesh, type MeshError, type StartedMesh } from "manta";
 import { failure } from "./failure.ts";
+import { BATCH_BYTES_MAX } from "../../shared/protocol/limits.ts";
 import { RawPeer } from "./raw-peer.ts";
 
 /** What goes wrong from outside: tokens, versions, bad messages, dead processes, taken ports. */
@@ -81,10 +82,14 @@ test("malformed and out-of-role messages get typed errors; a peer that goes on i
   await meshWorks();
 });
 
-test("an oversized message ends that peer's connection only", async () => {
+test("an oversized message is refused by name, a larger one ends that peer's connection only", async () => {
   const raw = await RawPeer.dial(started.url);
   raw.hello(started.tokens.submit);
   await raw.next("welcome");
+  raw.shout(new Uint8Array(BATCH_BYTES_MAX + 1));
+  const { error } = await raw.next("refused");
+  expect(error.code).toBe("PROTOCOL_VIOLATION");
+  expect(error.message).toContain(`over ${BATCH_BYTES_MAX} bytes`);
   raw.shout(new Uint8Array(64 * 2 ** 20));
   const { code } = await raw.closed;
   expect(["protocol-violation", "failed", "peer-left"]).toContain(code);

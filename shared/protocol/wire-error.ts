@@ -8,6 +8,7 @@ import {
   STACK_CHARS_MAX,
 } from "./limits.ts";
 import type { WireError } from "./schema.ts";
+import { cut } from "./texts.ts";
 
 type Cause = NonNullable<WireError["cause"]>;
 type Details = NonNullable<WireError["details"]>;
@@ -101,6 +102,3 @@ function revive(described: NonNullable<WireError["cause"]>): Error {
   if (described.stack !== undefined) error.stack = described.stack;
   return error;
 }
-
-const cut = (text: string, charsMax: number): string =>
-  text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`;

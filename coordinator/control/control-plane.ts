@@ -38,6 +38,9 @@ import { SettledTasks } from "./settled-tasks.ts";
 import { schedulerEventOf, type Untimed } from "./task-messages.ts";
 import type { ControlPorts, Payload, PeerIntroduction, PeerRecord } from "./types.ts";
 
+/** Most tasks have no refs: nothing is made to say so. */
+const NONE: ObjectId[] = [];
+
 /** What is to be done, by whichever of the two machines or here. */
 type Effect =
   | SchedulerEffect
@@ -142,6 +145,7 @@ export class ControlPlane {
           task,
           attempt,
           ranForMs,
+          atMs: this.#nowMs,
         });
       }
       case "cancel-task":
@@ -197,7 +201,7 @@ export class ControlPlane {
   }
 
   #submit(from: PeerRecord, submit: Submit): void {
-    const { task, callable, args, dependencies = [], contained = [] } = submit;
+    const { task, callable, args, dependencies = NONE, contained = NONE } = submit;
     requireMine(from, task);
     requireMine(from, callable);
     const object = resultOf(task);
@@ -213,13 +217,18 @@ export class ControlPlane {
     if (define.kind === "actor-class") this.actors.expect(task as string as ActorId);
 
     if (unavailable) return this.#fail(task, unavailable);
-    const held = dependencies.concat(contained);
+    const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
     this.payloads.set(task, { args, dependencies, held });
     if (held.length > 0) this.#direct({ type: "task-held", objects: held });
-    const missing = dependencies.filter(
-      (dependency) => this.directory.objects.get(dependency)!.phase === "pending",
-    );
-    this.#schedule({ type: "task-submitted", task, class: callable, missing });
+    const missing = this.#pendingOf(dependencies);
+    const atMs = this.#nowMs;
+    this.#step({ type: "task-submitted", task, class: callable, missing, atMs });
+  }
+
+  #pendingOf(dependencies: readonly ObjectId[]): readonly ObjectId[] {
+    if (dependencies.length === 0) return NONE;
+    const { objects } = this.directory;
+    return dependencies.filter((dependency) => objects.get(dependency)!.phase === "pending");
   }
 
   /**
@@ -244,11 +253,11 @@ export class ControlPlane {
   #report(
     peer: PeerId,
     message: Extract<PeerMessage, { type: "task-done" }>,
-    event: Untimed<Extract<SchedulerEvent, { type: "task-done" }>>,
+    event: Extract<SchedulerEvent, { type: "task-done" }>,
   ): void {
     const object = resultOf(message.task);
     const before = this.#queue.length;
-    this.#schedule(event);
+    this.#step(event);
     // The scheduler says first whether the answer counts, then what it makes room for.
     const accepted = this.#queue[before]?.type === "accept-result";
     if (accepted) {
@@ -288,16 +297,19 @@ export class ControlPlane {
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {
-    // Stamped in place: a copy of each event was 8 % of the coordinator's time.
-    const timed: SchedulerEvent = Object.assign(event, { atMs: this.#nowMs });
-    stepScheduler(this.scheduler, timed, this.#queue as SchedulerEffect[]);
+    this.#step(Object.assign(event, { atMs: this.#nowMs }));
+  }
+
+  #step(event: SchedulerEvent): void {
+    stepScheduler(this.scheduler, event, this.#queue as SchedulerEffect[]);
   }
 
   #direct(event: DirectoryEvent): void {
     if (this.#isEarly(event)) return;
     stepDirectory(this.directory, event, this.#queue as DirectoryEffect[]);
-    const interest = "object" in event ? this.#early.take(event.object) : undefined;
-    if (!interest || !("object" in event)) return;
+    if (this.#early.isEmpty || !("object" in event)) return;
+    const interest = this.#early.take(event.object);
+    if (!interest) return;
     for (const peer of interest.holding) {
       this.#direct({ type: "held", peer, objects: [event.object] });
     }
@@ -325,7 +337,7 @@ export class ControlPlane {
         }
         return false;
       case "released":
-        for (const object of event.objects) this.#early.release(object, event.peer);
+        this.#early.release(event.objects, event.peer);
         return false;
       default:
         return false;
@@ -382,10 +394,9 @@ export class ControlPlane {
           ? objectStateOf(effect.record)
           : { object: effect.object, error: freed(effect.object) };
         const worker = effect.record?.madeBy;
-        const located = { type: "object-located", state } as const;
         return this.#ports.send(
           effect.peer,
-          worker ? { ...located, worker } : located,
+          worker ? { type: "object-located", state, worker } : { type: "object-located", state },
           state.inline?.byteLength ?? 0,
         );
       }

@@ -26,6 +26,10 @@ export class EarlyInterest {
     this.#isConnected = isConnected;
   }
 
+  get isEmpty(): boolean {
+    return this.#interests.size === 0;
+  }
+
   /**
    * Note that `peer` asks for an unknown object.
    * @returns false if it cannot be on its way: its maker is gone, or asks itself.
@@ -40,9 +44,9 @@ export class EarlyInterest {
     this.#note(object, peer, nowMs)?.holding.add(peer);
   }
 
-  release(object: ObjectId, peer: PeerId): void {
+  release(objects: readonly ObjectId[], peer: PeerId): void {
     if (this.#interests.size === 0) return;
-    this.#interests.get(object)?.holding.delete(peer);
+    for (const object of objects) this.#interests.get(object)?.holding.delete(peer);
   }
 
   peerLeft(peer: PeerId): void {
@@ -54,7 +58,6 @@ export class EarlyInterest {
 
   /** The object is known now: who holds it and who asked for it. */
   take(object: ObjectId): Interest | undefined {
-    if (this.#interests.size === 0) return undefined;
     const interest = this.#interests.get(object);
     this.#interests.delete(object);
     return interest;

@@ -3,33 +3,34 @@ import type { SchedulerEffect } from "../scheduler/types.ts";
 import type { SettledTask } from "./types.ts";
 
 type Settling = Extract<SchedulerEffect, { type: "accept-result" | "fail-task" }>;
+type Slot = { -readonly [Field in keyof SettledTask]: SettledTask[Field] };
 
 const REMEMBERED_MAX = 1_000;
 
-/** The tasks that ended last, in a ring: the dashboard and `explain` look back this far. */
+/**
+ * The tasks that ended last, in a ring: the dashboard and `explain` look back this far. Its slots
+ * are written over, because a record per task lived just long enough to be copied by the garbage
+ * collector twice; what it hands out is to be read at once.
+ */
 export class SettledTasks {
-  readonly #ring: SettledTask[] = [];
-  readonly #byId = new Map<TaskId, SettledTask>();
+  readonly #ring: Slot[] = [];
   #next = 0;
 
   /** @param worker the name of the worker whose result counts, if one does. */
   note(effect: Settling, worker: string | undefined, settledMs: number): void {
-    const { task, name, attempts } = effect;
-    const error = effect.type === "fail-task" ? effect.error.message : undefined;
-    const state = effect.type === "fail-task" ? "failed" : "done";
-    this.#add({ task, name, state, worker, attempts, settledMs, error });
-  }
-
-  #add(settled: SettledTask): void {
-    const old = this.#ring[this.#next];
-    if (old) this.#byId.delete(old.task);
-    this.#ring[this.#next] = settled;
-    this.#byId.set(settled.task, settled);
+    const slot = (this.#ring[this.#next] ??= {} as Slot);
+    slot.task = effect.task;
+    slot.name = effect.name;
+    slot.state = effect.type === "fail-task" ? "failed" : "done";
+    slot.worker = worker;
+    slot.attempts = effect.attempts;
+    slot.settledMs = settledMs;
+    slot.error = effect.type === "fail-task" ? effect.error.message : undefined;
     this.#next = (this.#next + 1) % REMEMBERED_MAX;
   }
 
   get(task: TaskId): SettledTask | undefined {
-    return this.#byId.get(task);
+    return this.#ring.find((slot) => slot.task === task);
   }
 
   /** Newest first. */

@@ -31,7 +31,7 @@ export function checkInvariants(state: SchedulerState): void {
 function checkTasks(state: SchedulerState): void {
   for (const task of state.tasks.values()) {
     const { id, group } = task;
-    invariant(group.queue.has(id) === (task.state === "ready"), `${id}: queued iff ready`);
+    invariant(group.queue.has(task) === (task.state === "ready"), `${id}: queued iff ready`);
     const placed = task.state === "running" || task.state === "alive";
     invariant((task.worker !== undefined) === placed, `${id}: placed iff running or alive`);
     invariant(state.leased.has(task) === (task.state === "running"), `${id}: leased iff running`);

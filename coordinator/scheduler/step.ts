@@ -1,18 +1,27 @@
+import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import { invariant } from "../../shared/errors.ts";
 import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { noAmounts } from "../../shared/worker/machine/amounts.ts";
-import { makeReady, placeReadyTasks, settleIn, takeFromQueue, vacate } from "./placement.ts";
+import {
+  makeReady,
+  placeAtOnce,
+  placeReadyTasks,
+  settleIn,
+  takeFromQueue,
+  vacate,
+} from "./placement.ts";
 import { stuckText } from "./explain.ts";
 import { joinShape, leaveShape, offer, withdraw } from "./shapes.ts";
-import type {
-  SchedulerEffect,
-  SchedulerEvent,
-  SchedulerState,
-  SchedulingClass,
-  TaskRecord,
-  WorkerRecord,
+import {
+  SLOT,
+  type SchedulerEffect,
+  type SchedulerEvent,
+  type SchedulerState,
+  type SchedulingClass,
+  type TaskRecord,
+  type WorkerRecord,
 } from "./types.ts";
 
 /**
@@ -44,12 +53,12 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       capacity,
       labels,
       silenceMsMax,
-      assigned: new Set(),
+      assigned: new ChainedSet(SLOT.assigned),
       used: noAmounts(),
       held: noAmounts(),
       launched: 0,
       slow: 0,
-      prefetched: new LinkedSet(),
+      prefetched: new ChainedSet(SLOT.prefetched),
       aheadUs: 0,
       demotedFrom: new Set(),
       lastSeenMs: atMs,
@@ -86,7 +95,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     const group: SchedulingClass = {
       ...given,
       shape: joinShape(state, given),
-      queue: new LinkedSet(),
+      queue: new ChainedSet(SLOT.queue),
       turn: 0,
       averageMs: undefined,
       stuck: undefined,
@@ -95,7 +104,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     jobOf(state, group).classes.add(group);
   },
 
-  "task-submitted"(state, { task: id, class: classId, missing, atMs }) {
+  "task-submitted"(state, { task: id, class: classId, missing, atMs }, effects) {
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
     const group = state.classes.get(classId);
     invariant(group, `${id}: its class ${classId} was never defined`);
@@ -110,10 +119,14 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       expectedUs: 0,
       missing: undefined,
       story: undefined,
+      places: [undefined, undefined, undefined, undefined, undefined],
     };
     state.tasks.set(id, task);
     jobOf(state, group).tasks.add(task);
-    if (missing.length === 0) return makeReady(state, task);
+    if (missing.length === 0) {
+      if (!placeAtOnce(state, task, atMs, effects)) makeReady(state, task);
+      return;
+    }
     task.missing = new Set(missing);
     for (const object of task.missing) {
       const dependents = state.dependents.get(object);
@@ -397,7 +410,7 @@ function warnIfStuck(
   if (group.stuck?.joined !== joined) group.stuck = { sinceMs: atMs, joined, warned: false };
   if (group.stuck.warned || atMs - group.stuck.sinceMs < WARN_AFTER_MS) return;
   group.stuck.warned = true;
-  const task = group.queue.first!;
+  const { id: task } = group.queue.first!;
   const text = `${group.name} (${task}): ${stuckText(state, group)}`;
   effects.push({ type: "warn", job: group.job, task, text });
 }
@@ -409,6 +422,7 @@ const cancelled = (task: TaskRecord, why: string): WireError => ({
 
 function jobOf(state: SchedulerState, group: SchedulingClass) {
   let job = state.jobs.get(group.job);
-  if (!job) state.jobs.set(group.job, (job = { tasks: new Set(), classes: new Set() }));
+  if (!job)
+    state.jobs.set(group.job, (job = { tasks: new ChainedSet(SLOT.job), classes: new Set() }));
   return job;
 }

@@ -1,3 +1,4 @@
+import { ChainedSet, type Chained } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
@@ -12,13 +13,16 @@ import type { Amounts } from "../../shared/worker/machine/amounts.ts";
  */
 export type TaskState = "waiting" | "ready" | "running" | "alive";
 
+/** The kinds of sets that a task can be in: at most one of each at a time. */
+export const SLOT = { queue: 0, assigned: 1, prefetched: 2, leased: 3, job: 4 } as const;
+
 /** One line of a task's story, kept for `explain`. */
 export interface Chapter {
   readonly atMs: number;
   readonly what: string;
 }
 
-export interface TaskRecord {
+export interface TaskRecord extends Chained<TaskRecord> {
   readonly id: TaskId;
   readonly group: SchedulingClass;
   readonly submittedMs: number;
@@ -49,7 +53,7 @@ export interface SchedulingClass {
   readonly priority: number;
   readonly shape: Shape;
   /** Exactly the tasks of this class in state `ready`, oldest first. */
-  readonly queue: LinkedSet<TaskId>;
+  readonly queue: ChainedSet<TaskRecord>;
   /** Grows each time it is served; the class with the lowest goes next. */
   turn: number;
   /** Moving average of how long its tasks run; unknown before the first ends. */
@@ -89,7 +93,7 @@ export interface WorkerRecord {
   /** A worker silent for longer than this is dropped. */
   readonly silenceMsMax: number;
   /** Tasks and actors it was given, prefetched ones included. */
-  readonly assigned: Set<TaskRecord>;
+  readonly assigned: ChainedSet<TaskRecord>;
   /** Sum of the demands of `assigned` without `prefetched`; never above `capacity`. */
   readonly used: Amounts;
   /** Sum of the demands of its actors and of its slow tasks: no end of a short one frees that. */
@@ -99,7 +103,7 @@ export interface WorkerRecord {
   /** How many of those may take long, so that nothing should wait for their end. */
   slow: number;
   /** Those of `assigned` that wait on the worker for resources, in the order it starts them. */
-  readonly prefetched: LinkedSet<TaskRecord>;
+  readonly prefetched: ChainedSet<TaskRecord>;
   /** Sum of `expectedUs` of `prefetched`. */
   aheadUs: number;
   /** Shapes in whose `open` this worker is missing because it had no room. */
@@ -111,7 +115,7 @@ export interface WorkerRecord {
 
 /** What one driver owns in the scheduler. */
 export interface JobRecord {
-  readonly tasks: Set<TaskRecord>;
+  readonly tasks: ChainedSet<TaskRecord>;
   readonly classes: Set<SchedulingClass>;
 }
 
@@ -134,7 +138,7 @@ export interface SchedulerState {
   /** Tasks that wait for an object. */
   readonly dependents: Map<ObjectId, Set<TaskRecord>>;
   /** Exactly the tasks in state `running`, oldest lease first. */
-  readonly leased: LinkedSet<TaskRecord>;
+  readonly leased: ChainedSet<TaskRecord>;
   /** Workers by how long they may be silent; within one limit, longest silent first. */
   readonly silent: Map<number, LinkedSet<WorkerRecord>>;
   readonly counters: { done: number; failed: number; retried: number };
@@ -247,7 +251,7 @@ export const emptySchedulerState = (): SchedulerState => ({
   priorities: [],
   turns: 0,
   dependents: new Map(),
-  leased: new LinkedSet(),
+  leased: new ChainedSet(SLOT.leased),
   silent: new Map(),
   counters: { done: 0, failed: 0, retried: 0 },
 });

@@ -305,7 +305,7 @@ export class ControlPlane {
   }
 
   #direct(event: DirectoryEvent): void {
-    if (this.#isEarly(event)) return;
+    if (this.#early.keeps(event, this.directory, this.#nowMs)) return;
     stepDirectory(this.directory, event, this.#queue as DirectoryEffect[]);
     if (this.#early.isEmpty || !("object" in event)) return;
     const interest = this.#early.take(event.object);
@@ -321,27 +321,6 @@ export class ControlPlane {
   /** Nobody refers to what this worker keeps. */
   #unwanted(worker: PeerId, object: ObjectId): void {
     this.#ports.send(worker, { type: "free-objects", objects: [object] }, 0);
-  }
-
-  /** Keep questions about objects that are still on their way here. */
-  #isEarly(event: DirectoryEvent): boolean {
-    const { objects } = this.directory;
-    switch (event.type) {
-      case "located":
-        return (
-          !objects.has(event.object) && this.#early.locate(event.object, event.peer, this.#nowMs)
-        );
-      case "held":
-        for (const object of event.objects) {
-          if (!objects.has(object)) this.#early.hold(object, event.peer, this.#nowMs);
-        }
-        return false;
-      case "released":
-        this.#early.release(event.objects, event.peer);
-        return false;
-      default:
-        return false;
-    }
   }
 
   #settleEffects(): void {

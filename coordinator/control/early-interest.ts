@@ -1,4 +1,5 @@
 import { makerOf, type ObjectId, type PeerId } from "../../shared/ids.ts";
+import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 
 /** How long an object that another peer mentioned may take to be announced by its maker. */
 export const EARLY_MS_MAX = 2_000;
@@ -31,22 +32,27 @@ export class EarlyInterest {
   }
 
   /**
-   * Note that `peer` asks for an unknown object.
-   * @returns false if it cannot be on its way: its maker is gone, or asks itself.
+   * Keep what is said about objects that are still on their way here.
+   * @returns whether that was all there is to it.
    */
-  locate(object: ObjectId, peer: PeerId, nowMs: number): boolean {
-    const interest = this.#note(object, peer, nowMs);
-    interest?.locating.add(peer);
-    return interest !== undefined;
-  }
-
-  hold(object: ObjectId, peer: PeerId, nowMs: number): void {
-    this.#note(object, peer, nowMs)?.holding.add(peer);
-  }
-
-  release(objects: readonly ObjectId[], peer: PeerId): void {
-    if (this.#interests.size === 0) return;
-    for (const object of objects) this.#interests.get(object)?.holding.delete(peer);
+  keeps(event: DirectoryEvent, { objects }: DirectoryState, nowMs: number): boolean {
+    switch (event.type) {
+      case "located":
+        return !objects.has(event.object) && this.#locate(event.object, event.peer, nowMs);
+      case "held":
+        for (const object of event.objects) {
+          if (!objects.has(object)) this.#note(object, event.peer, nowMs)?.holding.add(event.peer);
+        }
+        return false;
+      case "released":
+        if (this.isEmpty) return false;
+        for (const object of event.objects) {
+          this.#interests.get(object)?.holding.delete(event.peer);
+        }
+        return false;
+      default:
+        return false;
+    }
   }
 
   peerLeft(peer: PeerId): void {
@@ -70,6 +76,13 @@ export class EarlyInterest {
       this.#interests.delete(object);
       yield { object, peers: locating };
     }
+  }
+
+  /** @returns false if it cannot be on its way: its maker is gone, or asks itself. */
+  #locate(object: ObjectId, peer: PeerId, nowMs: number): boolean {
+    const interest = this.#note(object, peer, nowMs);
+    interest?.locating.add(peer);
+    return interest !== undefined;
   }
 
   #note(object: ObjectId, peer: PeerId, nowMs: number): Interest | undefined {

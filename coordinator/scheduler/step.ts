@@ -422,7 +422,9 @@ const cancelled = (task: TaskRecord, why: string): WireError => ({
 
 function jobOf(state: SchedulerState, group: SchedulingClass) {
   let job = state.jobs.get(group.job);
-  if (!job)
-    state.jobs.set(group.job, (job = { tasks: new ChainedSet(SLOT.job), classes: new Set() }));
+  if (!job) {
+    job = { tasks: new ChainedSet(SLOT.job), classes: new Set() };
+    state.jobs.set(group.job, job);
+  }
   return job;
 }

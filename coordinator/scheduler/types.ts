@@ -1,5 +1,5 @@
 import { ChainedSet, type Chained } from "../../shared/collections/chained-set.ts";
-import { LinkedSet } from "../../shared/collections/linked-set.ts";
+import type { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import type { Amounts } from "../../shared/worker/machine/amounts.ts";

@@ -96,7 +96,8 @@ export class Driver {
       locate: (object) => session.send({ type: "locate-object", object }),
       hold: (object) => session.send({ type: "hold", objects: [object] }),
       release: (objects) => session.send({ type: "release", objects }),
-      fetch: (state, signal) => this.#supply.get(state.object, state, signal),
+      fetch: (state, signal) =>
+        this.#supply.get(state.object, { known: state, ...(signal ? { signal } : {}) }),
       explain: async (object) => (await this.explain(object)).text,
     });
     this.#caller = new ActorCaller({

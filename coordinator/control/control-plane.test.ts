@@ -95,8 +95,14 @@ describe("a task", () => {
     mesh.sent();
     mesh.leave("d");
     expect(mesh.sentInShort()).toContain("cancel-run w1");
-    const { scheduler, directory, callables, payloads } = mesh.plane;
-    const left = [scheduler.tasks, scheduler.classes, scheduler.jobs, callables, payloads];
+    const { scheduler, directory, callables, submissions } = mesh.plane;
+    const left = [
+      scheduler.tasks,
+      scheduler.classes,
+      scheduler.jobs,
+      callables,
+      submissions.payloads,
+    ];
     expect([...left, directory.objects].map(({ size }) => size)).toEqual([0, 0, 0, 0, 0, 0]);
   });
 });

@@ -9,7 +9,7 @@ import {
   type PeerId,
   type TaskId,
 } from "../../shared/ids.ts";
-import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
+import type { Define, PeerMessage } from "../../shared/protocol/messages.ts";
 import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
@@ -35,11 +35,9 @@ import { answerQuery } from "./queries.ts";
 import { classDefined, peerRecordOf, workerJoined } from "./registration.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
+import { Submissions } from "./submissions.ts";
 import { schedulerEventOf, type Untimed } from "./task-messages.ts";
-import type { ControlPorts, Payload, PeerIntroduction, PeerRecord } from "./types.ts";
-
-/** Most tasks have no refs: nothing is made to say so. */
-const NONE: ObjectId[] = [];
+import type { ControlPorts, PeerIntroduction, PeerRecord } from "./types.ts";
 
 /** What is to be done, by whichever of the two machines or here. */
 type Effect =
@@ -58,10 +56,10 @@ export class ControlPlane {
   readonly scheduler = emptySchedulerState();
   readonly directory = emptyDirectoryState();
   readonly peers = new Map<PeerId, PeerRecord>();
-  readonly payloads = new Map<TaskId, Payload>();
   readonly callables = new Map<CallableId, Define>();
   readonly settled = new SettledTasks();
   readonly actors: ActorRegistry;
+  readonly submissions: Submissions;
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
@@ -74,6 +72,10 @@ export class ControlPlane {
     this.#ports = ports;
     this.#acquaintances = new Acquaintances(ports);
     this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
+    this.submissions = new Submissions(this, {
+      direct: (event) => this.#direct(event),
+      schedule: (event) => this.#step(event),
+    });
   }
 
   get nowMs(): number {
@@ -136,7 +138,7 @@ export class ControlPlane {
       case "define":
         return this.#define(from, message);
       case "submit":
-        return this.#submit(from, message);
+        return this.submissions.submit(from, message);
       case "task-done": {
         const { task, attempt, ranForMs } = message;
         return this.#report(peer, message, {
@@ -148,6 +150,8 @@ export class ControlPlane {
           atMs: this.#nowMs,
         });
       }
+      case "task-returned":
+        return this.submissions.takeBack(peer, message);
       case "cancel-task":
       case "task-failed":
       case "actor-ended":
@@ -176,7 +180,7 @@ export class ControlPlane {
   #put(from: PeerRecord, message: Extract<PeerMessage, { type: "put-object" }>): void {
     const { object } = message;
     const event = madeEventOf(from, message, (peer) => this.peers.has(peer));
-    if (this.payloads.has(object as string as TaskId)) {
+    if (this.submissions.payloads.has(object as string as TaskId)) {
       const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
       throw new MeshError("PROTOCOL_VIOLATION", text);
     }
@@ -200,55 +204,6 @@ export class ControlPlane {
     this.#schedule(classDefined(define, from.peer as string as JobId));
   }
 
-  #submit(from: PeerRecord, submit: Submit): void {
-    const { task, callable, args, dependencies = NONE, contained = NONE } = submit;
-    requireMine(from, task);
-    requireMine(from, callable);
-    const object = resultOf(task);
-    if (this.directory.objects.has(object)) {
-      // Sent again: it is under way, or its outcome is known.
-      return this.#direct({ type: "located", peer: from.peer, object });
-    }
-    const define = this.callables.get(callable);
-    if (!define) throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined`);
-    const unavailable = this.#firstUnavailable(dependencies, contained);
-    const holder = from.peer;
-    this.#direct({ type: "object-promised", object, holder, by: undefined, isAwaited: true });
-    if (define.kind === "actor-class") this.actors.expect(task as string as ActorId);
-
-    if (unavailable) return this.#fail(task, unavailable);
-    const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
-    this.payloads.set(task, { args, dependencies, held });
-    if (held.length > 0) this.#direct({ type: "task-held", objects: held });
-    const missing = this.#pendingOf(dependencies);
-    const atMs = this.#nowMs;
-    this.#step({ type: "task-submitted", task, class: callable, missing, atMs });
-  }
-
-  #pendingOf(dependencies: readonly ObjectId[]): readonly ObjectId[] {
-    if (dependencies.length === 0) return NONE;
-    const { objects } = this.directory;
-    return dependencies.filter((dependency) => objects.get(dependency)!.phase === "pending");
-  }
-
-  /**
-   * Why the task can never have its arguments, if so. A ref inside another value may be to a failed
-   * object: what to do about that is up to the task.
-   */
-  #firstUnavailable(
-    dependencies: readonly ObjectId[],
-    contained: readonly ObjectId[],
-  ): WireError | undefined {
-    const { objects } = this.directory;
-    for (const object of dependencies) {
-      const record = objects.get(object);
-      if (!record) return freed(object);
-      if (record.phase === "failed") return record.error;
-    }
-    const missing = contained.find((object) => !objects.has(object));
-    return missing && freed(missing);
-  }
-
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
   #report(
     peer: PeerId,
@@ -257,10 +212,14 @@ export class ControlPlane {
   ): void {
     const object = resultOf(message.task);
     const before = this.#queue.length;
+    const losses = message.inline ? 0 : (this.scheduler.tasks.get(message.task)?.losses ?? 0);
     this.#step(event);
     // The scheduler says first whether the answer counts, then what it makes room for.
     const accepted = this.#queue[before]?.type === "accept-result";
     if (accepted) {
+      if (!message.inline) {
+        this.submissions.remember(message.task, message.attempt + 1, losses + 1);
+      }
       const value = sealedFrom(message, peer, peer);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;
@@ -347,7 +306,7 @@ export class ControlPlane {
         return this.#accept(effect.task, effect.worker);
       case "fail-task":
         this.settled.note(effect, undefined, this.#nowMs);
-        return this.#fail(effect.task, effect.error);
+        return this.submissions.fail(effect.task, effect.error);
       case "stop-actor":
         return this.#ports.send(effect.worker, { type: "stop-actor", actor: effect.actor }, 0);
       case "actor-died":
@@ -363,7 +322,13 @@ export class ControlPlane {
         const text = cut(effect.text, EXPLANATION_CHARS_MAX);
         return this.#ports.send(job as string as PeerId, { type: "warning", task, text }, 0);
       }
+      case "lost":
+        return this.submissions.remake(effect.object, effect.why);
       case "free":
+        // It may be only a copy too many.
+        if (!this.directory.objects.has(effect.object)) {
+          this.submissions.lineage.freed(effect.object);
+        }
         for (const location of effect.locations) {
           this.#ports.send(location, { type: "free-objects", objects: [effect.object] }, 0);
         }
@@ -396,11 +361,16 @@ export class ControlPlane {
   }
 
   #run({ worker, task, attempt }: { worker: PeerId; task: TaskId; attempt: number }): void {
-    const payload = this.payloads.get(task);
+    const payload = this.submissions.payloads.get(task);
     const scheduled = this.scheduler.tasks.get(task);
     const define = scheduled && this.callables.get(scheduled.group.id);
     // An effect before this one in the queue may have ended the task.
     if (!payload || !define || scheduled.attempt !== attempt) return;
+    const missing = this.submissions.pendingOf(payload.dependencies);
+    if (missing.length > 0) {
+      const error: WireError = { code: "OBJECT_LOST", message: "an argument was lost" };
+      return this.submissions.takeBack(worker, { task, attempt, error });
+    }
     const record = this.peers.get(worker);
     if (record && !record.defined.has(define.callable)) {
       record.defined.add(define.callable);
@@ -422,21 +392,8 @@ export class ControlPlane {
   }
 
   #accept(task: TaskId, worker: PeerId): void {
-    this.#dropPayload(task);
+    this.submissions.drop(task);
     const actor = task as string as ActorId;
     if (this.scheduler.tasks.get(task)?.state === "alive") this.actors.located(actor, worker);
-  }
-
-  #fail(task: TaskId, error: WireError): void {
-    this.#dropPayload(task);
-    this.actors.ended(task as string as ActorId, error);
-    this.#direct({ type: "object-failed", object: resultOf(task), error, holder: undefined });
-  }
-
-  #dropPayload(task: TaskId): void {
-    const payload = this.payloads.get(task);
-    if (!payload) return;
-    this.payloads.delete(task);
-    if (payload.held.length > 0) this.#direct({ type: "task-released", objects: payload.held });
   }
 }

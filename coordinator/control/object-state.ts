@@ -30,6 +30,11 @@ export function sealedFrom(
   };
 }
 
+/** What is said of an object whose last copy went, and which cannot be made again. */
+export const lostText = ({ id, sizeBytes }: ObjectRecord, why: string, obstacle: string): string =>
+  `object ${id} (${sizeBytes} bytes) is lost: its last copy went when ${why}, and ${obstacle}. ` +
+  `Make it again, or keep a second copy of what cannot be made again`;
+
 /** What is said of an object that is not in the directory. */
 export const freed = (object: ObjectId): WireError => ({
   code: "OBJECT_FREED",

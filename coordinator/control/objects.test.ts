@@ -52,14 +52,14 @@ describe("the refs of an object", () => {
 });
 
 describe("when a peer leaves", () => {
-  test("its only copy is lost, and a task that waits for it hears why", () => {
+  test("what it put is lost, and a task that waits for it hears why", () => {
     const mesh = meshOf("w1");
-    mesh.submit("d.1");
-    mesh.done("w1", "d.1", { inline: false });
+    mesh.put("w1", "w1.1", { inline: false });
+    mesh.hold("d", "w1.1");
     mesh.leave("w1");
-    mesh.locate("d", "d.1");
-    expect(mesh.located("d").at(-1)).toBe("d.1 OBJECT_LOST");
-    mesh.submit("d.2", "d.f", { dependencies: ["d.1" as ObjectId] });
+    mesh.locate("d", "w1.1");
+    expect(mesh.located("d").at(-1)).toBe("w1.1 OBJECT_LOST");
+    mesh.submit("d.2", "d.f", { dependencies: ["w1.1" as ObjectId] });
     expect(mesh.located("d")).toEqual(["d.2 OBJECT_LOST"]);
   });
 

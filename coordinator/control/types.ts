@@ -1,4 +1,4 @@
-import type { ActorId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Hello,
@@ -43,6 +43,7 @@ export interface PeerRecord {
 
 /** What a task was submitted with, kept until it is settled. */
 export interface Payload {
+  readonly callable: CallableId;
   readonly args: Uint8Array<ArrayBuffer>;
   readonly dependencies: readonly ObjectId[];
   /** Dependencies and contained refs: held as long as the task is unfinished. */

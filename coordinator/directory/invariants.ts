@@ -21,7 +21,10 @@ export function checkInvariants(
   invariant(inlineBytes === state.inlineBytes, "inline bytes are miscounted");
   for (const record of state.objects.values()) {
     const { id, phase } = record;
-    invariant((holds.get(id) ?? 0) === record.holds, `${id}: holds are miscounted`);
+    invariant(
+      (holds.get(id) ?? 0) === record.holds,
+      `${id}: holds are miscounted: ${holds.get(id) ?? 0} / ${record.holds}`,
+    );
     invariant(phase === "pending" || record.holds > 0, `${id}: made, unwanted and not freed`);
     invariant((record.error !== undefined) === (phase === "failed"), `${id}: error iff failed`);
     invariant(phase === "pending" || !record.waiters, `${id}: made, and somebody still waits`);

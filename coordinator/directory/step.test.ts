@@ -181,20 +181,34 @@ test("a value that nobody can hold is freed", () => {
   expect(effects).toEqual([freed(a, w1)]);
 });
 
+const gone = { code: "OBJECT_LOST", message: "it cannot be made again" } as const;
+
 test("a copy that arrives after its object was freed or lost must go", () => {
   const directory = new TestDirectory();
   expect(directory.copied(w2, a)).toEqual([freed(a, w2)]);
   directory.seal(b, w1);
   directory.leave(w1);
+  directory.feed({ type: "object-failed", object: b, error: gone, holder: undefined });
   expect(directory.copied(w2, b)).toEqual([freed(b, w2)]);
+});
+
+test("a copy that turns up when the last one has gone is the object again", () => {
+  const directory = new TestDirectory();
+  directory.seal(a, w1);
+  directory.leave(w1);
+  directory.locate(w2, a);
+  expect(directory.copied(w2, a)).toMatchObject([
+    { type: "answer", peer: w2, record: { phase: "sealed", locations: [w2] } },
+    { type: "available", object: a },
+  ]);
 });
 
 test("the peer with the only copy takes the object with it", () => {
   const directory = new TestDirectory();
   directory.seal(a, w1);
   const [lost] = directory.leave(w1);
-  expect(lost).toMatchObject({ type: "unavailable", object: a, error: { code: "OBJECT_LOST" } });
-  expect(JSON.stringify(lost)).toContain("its last copy went when w1 left: it crashed");
+  expect(lost).toMatchObject({ type: "lost", object: a, why: "w1 left: it crashed" });
+  expect(directory.state.objects.get(a)?.phase).toBe("pending");
 });
 
 test("a second copy outlives the peer with the first", () => {
@@ -204,7 +218,7 @@ test("a second copy outlives the peer with the first", () => {
   expect(directory.leave(w1)).toEqual([]);
   expect(directory.locate(d, a)).toMatchObject([{ record: { locations: [w2] } }]);
   directory.feed({ type: "copy-lost", peer: w2, object: a });
-  expect(directory.state.objects.get(a)?.phase).toBe("failed");
+  expect(directory.state.objects.get(a)?.phase).toBe("pending");
 });
 
 test("a small value outlives everybody but its holders", () => {

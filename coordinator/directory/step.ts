@@ -41,6 +41,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     }
     keepPromise(state, record);
     record.phase = "sealed";
+    record.isRestorable = false;
     seal(state, record, value);
     announce(record, effects);
     effects.push({ type: "available", object });
@@ -80,12 +81,18 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     for (const object of objects) letGo(state, object, effects);
   },
 
+  "object-revived"(state, { object }) {
+    if (!state.objects.has(object)) create(state, object);
+  },
+
   "copy-added"(state, { peer, object }, effects) {
     const record = state.objects.get(object);
-    // Freed or lost while it travelled: the copy must go too.
-    if (!record || record.phase === "failed") {
+    // Freed while it travelled, or about to be made again, with other refs inside: it must go.
+    const isStale = record?.phase === "pending" && !record.isRestorable && !record.promisedBy;
+    if (!record || record.phase === "failed" || isStale) {
       return void effects.push({ type: "free", object, locations: [peer] });
     }
+    if (record.isRestorable) restore(record, effects);
     if (record.phase !== "sealed" || record.inline || record.locations.includes(peer)) return;
     record.locations.push(peer);
     indexed(state.storedBy, peer).add(object);
@@ -94,7 +101,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
   "copy-lost"(state, { peer, object }, effects) {
     const record = state.objects.get(object);
     if (!state.storedBy.get(peer)?.delete(object) || !record) return;
-    loseCopy(record, peer, `${peer} dropped it`, effects);
+    loseCopy(state, record, { peer, why: `${peer} dropped it` }, effects);
     freeIfUnwanted(state, record, effects);
   },
 
@@ -109,7 +116,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     state.storedBy.delete(peer);
     for (const object of stored) {
       const record = state.objects.get(object);
-      if (record) loseCopy(record, peer, `${peer} left: ${why}`, effects);
+      if (record) loseCopy(state, record, { peer, why: `${peer} left: ${why}` }, effects);
     }
     const held = state.heldBy.get(peer) ?? [];
     state.heldBy.delete(peer);
@@ -147,6 +154,7 @@ function create(state: DirectoryState, object: ObjectId): ObjectRecord {
     waiters: undefined,
     promisedBy: undefined,
     madeBy: undefined,
+    isRestorable: false,
   };
   state.objects.set(object, record);
   return record;
@@ -188,6 +196,7 @@ function seal(state: DirectoryState, record: ObjectRecord, value: Sealed): void 
 
 function fail(record: ObjectRecord, error: WireError, effects: DirectoryEffect[]): void {
   record.phase = "failed";
+  record.isRestorable = false;
   record.error = error;
   announce(record, effects);
   effects.push({ type: "unavailable", object: record.id, error });
@@ -214,9 +223,9 @@ function keepPromise(state: DirectoryState, record: ObjectRecord): void {
 }
 
 function loseCopy(
+  state: DirectoryState,
   record: ObjectRecord,
-  peer: PeerId,
-  why: string,
+  { peer, why }: { readonly peer: PeerId; readonly why: string },
   effects: DirectoryEffect[],
 ): void {
   if (record.promisedBy === peer) {
@@ -226,8 +235,21 @@ function loseCopy(
   }
   record.locations = record.locations.filter((location) => location !== peer);
   if (record.phase !== "sealed" || record.inline || record.locations.length > 0) return;
-  const message = `object ${record.id} (${record.sizeBytes} bytes) is lost: its last copy went when ${why}. Make it again`;
-  fail(record, { code: "OBJECT_LOST", message }, effects);
+  record.phase = "pending";
+  record.madeBy = undefined;
+  const { contained } = record;
+  record.isRestorable = contained.length === 0;
+  record.contained = [];
+  for (const inner of contained) letGo(state, inner, effects);
+  effects.push({ type: "lost", object: record.id, why });
+}
+
+/** A copy was on its way to a peer when the last one that was known went. */
+function restore(record: ObjectRecord, effects: DirectoryEffect[]): void {
+  record.phase = "sealed";
+  record.isRestorable = false;
+  announce(record, effects);
+  effects.push({ type: "available", object: record.id });
 }
 
 function letGo(state: DirectoryState, object: ObjectId, effects: DirectoryEffect[]): void {

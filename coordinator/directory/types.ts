@@ -23,6 +23,8 @@ export interface ObjectRecord {
   promisedBy: PeerId | undefined;
   /** The worker that made it, if a task did. */
   madeBy: PeerId | undefined;
+  /** Its last copy went, and nothing went with it: a copy that turns up is as good. */
+  isRestorable: boolean;
 }
 
 export interface DirectoryState {
@@ -80,6 +82,8 @@ export type DirectoryEvent =
   /** An unfinished task refers to these, or no longer. */
   | { readonly type: "task-held"; readonly objects: readonly ObjectId[] }
   | { readonly type: "task-released"; readonly objects: readonly ObjectId[] }
+  /** A freed object is made again, because another one needs it. Held by nobody yet. */
+  | { readonly type: "object-revived"; readonly object: ObjectId }
   | { readonly type: "copy-added"; readonly peer: PeerId; readonly object: ObjectId }
   | { readonly type: "copy-lost"; readonly peer: PeerId; readonly object: ObjectId }
   | { readonly type: "located"; readonly peer: PeerId; readonly object: ObjectId }
@@ -95,4 +99,6 @@ export type DirectoryEffect =
       readonly record: ObjectRecord | undefined;
     }
   | { readonly type: "available"; readonly object: ObjectId }
+  /** The last copy went. It is pending now: make it again, or say that it failed. */
+  | { readonly type: "lost"; readonly object: ObjectId; readonly why: string }
   | { readonly type: "unavailable"; readonly object: ObjectId; readonly error: WireError };

@@ -40,7 +40,7 @@ function checkTasks(state: SchedulerState): void {
       `${id}: lacks iff waits`,
     );
     invariant(task.missing?.size !== 0, `${id}: waits for nothing`);
-    invariant(task.attempt <= group.retriesMax, `${id}: more attempts than allowed`);
+    invariant(task.losses <= group.retriesMax, `${id}: more attempts than allowed`);
     invariant(state.jobs.get(group.job)?.tasks.has(task), `${id}: its job disowns it`);
     for (const object of task.missing ?? []) {
       invariant(state.dependents.get(object)?.has(task), `${id}: ${object} will not wake it`);

@@ -36,6 +36,8 @@ export const WARN_AFTER_MS = 5_000;
 /** Weight of the newest running time in a class's average. */
 const AVERAGE_WEIGHT = 0.2;
 const STORY_CHAPTERS_MAX = 8;
+/** Times that workers may fail to get an argument that exists, before it counts as a lost attempt. */
+const RETURNS_MAX = 3;
 
 type Handler<Type> = (
   state: SchedulerState,
@@ -104,7 +106,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     jobOf(state, group).classes.add(group);
   },
 
-  "task-submitted"(state, { task: id, class: classId, missing, atMs }, effects) {
+  "task-submitted"(state, { task: id, class: classId, missing, again, atMs }, effects) {
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
     const group = state.classes.get(classId);
     invariant(group, `${id}: its class ${classId} was never defined`);
@@ -113,11 +115,13 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       group,
       submittedMs: atMs,
       state: "waiting",
-      attempt: 0,
+      attempt: again?.attempt ?? 0,
+      losses: again?.losses ?? 0,
       worker: undefined,
       leasedMs: 0,
       expectedUs: 0,
       missing: undefined,
+      returns: 0,
       story: undefined,
       places: [undefined, undefined, undefined, undefined, undefined],
     };
@@ -127,12 +131,22 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       if (!placeAtOnce(state, task, atMs, effects)) makeReady(state, task);
       return;
     }
-    task.missing = new Set(missing);
-    for (const object of task.missing) {
-      const dependents = state.dependents.get(object);
-      if (dependents) dependents.add(task);
-      else state.dependents.set(object, new Set([task]));
+    awaitObjects(state, task, missing);
+  },
+
+  "task-returned"(state, { worker: workerId, task: id, attempt, why, missing, atMs }, effects) {
+    const task = state.tasks.get(id);
+    if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
+      return;
     }
+    const { worker } = task;
+    vacate(state, task);
+    task.attempt += 1;
+    if (missing.length > 0) return awaitObjects(state, task, missing);
+    passOver(worker, task.group);
+    task.returns += 1;
+    if (task.returns > RETURNS_MAX) return retryOrFail(state, task, { why, atMs }, effects);
+    makeReady(state, task);
   },
 
   "object-available"(state, { object }) {
@@ -303,6 +317,17 @@ function removeWorker(
   for (const shape of state.shapes.values()) shape.open.delete(worker);
 }
 
+/** Have the task wait until these exist. */
+function awaitObjects(state: SchedulerState, task: TaskRecord, missing: readonly ObjectId[]): void {
+  task.state = "waiting";
+  task.missing = new Set(missing);
+  for (const object of task.missing) {
+    const dependents = state.dependents.get(object);
+    if (dependents) dependents.add(task);
+    else state.dependents.set(object, new Set([task]));
+  }
+}
+
 /** It has just lost a task of this class: try another first. */
 function passOver(worker: WorkerRecord, { shape }: SchedulingClass): void {
   if (shape.open.has(worker)) shape.open.moveToEnd(worker);
@@ -317,13 +342,14 @@ function retryOrFail(
   task.story ??= [];
   task.story.push({ atMs: cause.atMs, what: `attempt ${task.attempt + 1} was lost: ${cause.why}` });
   if (task.story.length > STORY_CHAPTERS_MAX) task.story.shift();
-  if (task.attempt < task.group.retriesMax) {
+  if (task.losses < task.group.retriesMax) {
+    task.losses += 1;
     task.attempt += 1;
     state.counters.retried += 1;
     makeReady(state, task);
     return;
   }
-  const attempts = task.attempt + 1;
+  const attempts = task.losses + 1;
   const story = task.story.map(({ what }) => what).join("; ");
   failTask(
     state,

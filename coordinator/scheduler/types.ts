@@ -29,6 +29,8 @@ export interface TaskRecord extends Chained<TaskRecord> {
   state: TaskState;
   /** Counts launches, from 0. A message about an older attempt is stale and is ignored. */
   attempt: number;
+  /** How many attempts were lost with their worker: what `retriesMax` counts. */
+  losses: number;
   /** Set exactly while `state` is `running` or `alive`. */
   worker: WorkerRecord | undefined;
   /** When a worker last said that it has this attempt, or when it was told to. */
@@ -37,6 +39,8 @@ export interface TaskRecord extends Chained<TaskRecord> {
   expectedUs: number;
   /** Arguments that do not exist yet. Non-empty exactly while `state` is `waiting`. */
   missing: Set<ObjectId> | undefined;
+  /** How often a worker gave it back, because it could not have an argument. */
+  returns: number;
   /** What went wrong so far; most tasks have no story. */
   story: Chapter[] | undefined;
 }
@@ -176,6 +180,16 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly task: TaskId;
       readonly class: CallableId;
       /** Arguments that do not exist yet. */
+      readonly missing: readonly ObjectId[];
+      /** Its next attempt, if its result is made again. */
+      readonly again?: Pick<TaskRecord, "attempt" | "losses">;
+    }
+  | {
+      readonly type: "task-returned";
+      readonly worker: PeerId;
+      readonly task: TaskId;
+      readonly attempt: number;
+      readonly why: string;
       readonly missing: readonly ObjectId[];
     }
   | { readonly type: "object-available"; readonly object: ObjectId }

@@ -10,6 +10,7 @@ const STEP = "coordinator/scheduler/step.ts";
 const PLACEMENT = "coordinator/scheduler/placement.ts";
 const DIRECTORY = "coordinator/directory/step.ts";
 const CONTROL = "coordinator/control/control-plane.ts";
+const SUBMISSIONS = "coordinator/control/submissions.ts";
 const REGISTRY = "coordinator/control/actor-registry.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -28,8 +29,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a lost attempt keeps its number",
     file: STEP,
-    text: "    task.attempt += 1;\n",
-    by: "",
+    text: "    task.losses += 1;\n    task.attempt += 1;\n",
+    by: "    task.losses += 1;\n",
   },
   {
     name: "a failed task's dependents are not told",
@@ -116,8 +117,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a lost object is still said to be there",
     file: DIRECTORY,
-    text: "record.inline || record.locations.length > 0) return;\n  const message",
-    by: "record.inline || record.locations.length >= 0) return;\n  const message",
+    text: "record.inline || record.locations.length > 0) return;\n  record.phase",
+    by: "record.inline || record.locations.length >= 0) return;\n  record.phase",
   },
   {
     name: "a peer that has left can hold objects",
@@ -136,6 +137,48 @@ export const MUTATIONS: readonly Mutation[] = [
     file: REGISTRY,
     text: "    record.error = error;\n    this.#tell(actor, record);",
     by: "    record.error = error;",
+  },
+  {
+    name: "what is lost is not made again",
+    file: CONTROL,
+    text: "return this.submissions.remake(effect.object, effect.why);",
+    by: "return;",
+  },
+  {
+    name: "freed results keep their lineage",
+    file: CONTROL,
+    text: "          this.submissions.lineage.freed(effect.object);\n",
+    by: "",
+  },
+  {
+    name: "lineage does not hold small arguments",
+    file: SUBMISSIONS,
+    text: 'if (pinned.length > 0) this.#machines.direct({ type: "task-held", objects: pinned });',
+    by: "",
+  },
+  {
+    name: "arguments that were freed are not made again",
+    file: "coordinator/control/remake.ts",
+    text: "if (!record) worklist.push(argument);",
+    by: "if (!record) continue;",
+  },
+  {
+    name: "a task that is made again already is started once more",
+    file: SUBMISSIONS,
+    text: "if (!this.payloads.has(entry.task)) this.#start",
+    by: "this.#start",
+  },
+  {
+    name: "a task runs although its argument is lost",
+    file: CONTROL,
+    text: "    if (missing.length > 0) {\n",
+    by: "    if (missing.length > 1_000) {\n",
+  },
+  {
+    name: "a task that was given back keeps its worker busy",
+    file: STEP,
+    text: "    vacate(state, task);\n    task.attempt += 1;\n",
+    by: "    task.attempt += 1;\n",
   },
   {
     name: "an ended job's callables are kept",

@@ -6,13 +6,18 @@ import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 
 /** Check the scheduler, the directory, and that the two and the control plane agree. Linear. */
 export function checkPlane(plane: ControlPlane): void {
-  const { scheduler, directory, payloads, peers } = plane;
+  const { scheduler, directory, peers } = plane;
+  const { payloads, lineage } = plane.submissions;
   checkScheduler(scheduler);
   const holds = new Map<ObjectId, number>();
   for (const { held } of payloads.values()) {
     for (const object of held) holds.set(object, (holds.get(object) ?? 0) + 1);
   }
+  for (const { pinned } of lineage) {
+    for (const object of pinned) holds.set(object, (holds.get(object) ?? 0) + 1);
+  }
   checkDirectory(directory, holds);
+  checkLineage(plane);
 
   let alive = 0;
   for (const task of scheduler.tasks.values()) {
@@ -45,5 +50,23 @@ export function checkPlane(plane: ControlPlane): void {
   }
   for (const peer of directory.storedBy.keys()) {
     invariant(peers.has(peer), `${peer} stores objects and is not connected`);
+  }
+}
+
+function checkLineage({ submissions, directory }: ControlPlane): void {
+  const { lineage } = submissions;
+  const readers = new Map<ObjectId, number>();
+  for (const { payload } of lineage) {
+    for (const object of payload.held) readers.set(object, (readers.get(object) ?? 0) + 1);
+  }
+  for (const entry of lineage) {
+    const object = entry.task as string as ObjectId;
+    const isNeeded = lineage.readersOf(object) > 0 || directory.objects.has(object);
+    invariant(isNeeded, `the lineage of ${object} is kept for nobody`);
+    const isThere = directory.objects.has(object);
+    invariant(!isThere || entry.isWanted, `${object} is there and its lineage is not wanted`);
+  }
+  for (const [object, count] of readers) {
+    invariant(lineage.readersOf(object) === count, `${object}: readers are miscounted`);
   }
 }

@@ -124,9 +124,9 @@ class Simulation {
 
   /** What is still there although every ref was let go. */
   #leftovers(): string[] {
-    const { scheduler, directory, payloads } = this.#mesh.coordinator.plane;
+    const { scheduler, directory, submissions } = this.#mesh.coordinator.plane;
     const left = [...scheduler.tasks.values()].map(({ id, state }) => `${state} task ${id}`);
-    for (const id of payloads.keys()) left.push(`payload ${id}`);
+    for (const id of submissions.payloads.keys()) left.push(`payload ${id}`);
     for (const { id, phase, holds } of directory.objects.values()) {
       left.push(`${phase} object ${id} with ${holds} holds`);
     }

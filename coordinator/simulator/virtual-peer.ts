@@ -140,6 +140,9 @@ export abstract class VirtualPeer implements Endpoint {
     });
   }
 
+  /** None of the peers that had the object delivered it. */
+  protected onMissed(_object: ObjectId): void {}
+
   /** Ask where the object is; answered when it is made. */
   locate(object: ObjectId, answered: (state: ObjectState) => void): void {
     const waiting = this.#located.get(object);
@@ -168,6 +171,7 @@ export abstract class VirtualPeer implements Endpoint {
   ): void {
     const source = sources.splice(this.mesh.world.below(sources.length), 1)[0];
     if (!source) {
+      this.onMissed(object);
       this.after(ASK_AGAIN_MS, () => this.locate(object, (state) => this.read(state, done)));
       return;
     }

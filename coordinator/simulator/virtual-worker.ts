@@ -103,6 +103,11 @@ export class VirtualWorker extends VirtualPeer {
     this.#tick();
   }
 
+  protected override onMissed(object: ObjectId): void {
+    const error: WireError = { code: "OBJECT_LOST", message: `${object} could not be fetched` };
+    this.#feed({ type: "object-missed", object, error });
+  }
+
   protected override onMessage(message: CoordinatorMessage): void {
     switch (message.type) {
       case "define":
@@ -212,6 +217,11 @@ export class VirtualWorker extends VirtualPeer {
       case "ignore-order":
         this.#jobs.delete(effect.key);
         return;
+      case "return-task": {
+        const { key, task, attempt } = effect.order;
+        this.#jobs.delete(key);
+        return this.send({ type: "task-returned", task, attempt, error: effect.error });
+      }
       case "report-task":
       case "report-call":
         return this.#report(effect.order, effect.outcome);

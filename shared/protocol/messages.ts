@@ -185,6 +185,13 @@ const fromWorkers = {
     error: wireError,
     ranForMs: milliseconds,
   }),
+  /** An argument could not be had, so the task was not started: it may be given to anyone again. */
+  "task-returned": Type.Object({
+    type: Type.Literal("task-returned"),
+    task: id<TaskId>(),
+    attempt,
+    error: wireError,
+  }),
   "actor-ended": Type.Object({
     type: Type.Literal("actor-ended"),
     actor: id<ActorId>(),

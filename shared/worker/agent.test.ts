@@ -281,14 +281,31 @@ test("an argument that failed fails the task with that very error", async () => 
   expect((await mesh.hears("task-failed")).error).toEqual(error);
 });
 
-test("when no named place delivers, the coordinator is asked again where the object is", async () => {
+test("when no named place delivers its argument, a task is given back and can come again", async () => {
   const { mesh } = await joined();
-  const { object, sizeBytes, args, peer } = await argument(mesh, new Uint8Array(MANY));
+  const { object, sizeBytes, args } = await argument(mesh, new Uint8Array(MANY));
   const callable = define(mesh, "(array) => array.length");
-  run(mesh, callable, args, [{ object, sizeBytes, locations: [] }]);
+  const task = run(mesh, callable, args, [{ object, sizeBytes, locations: [] }]);
+  const { error } = await mesh.hears("task-returned", { task, attempt: 0 });
+  expect(error.code).toBe("OBJECT_LOST");
+  const locations = [DRIVER];
+  const dependencies = [{ object, sizeBytes, locations }];
+  mesh.send({ type: "run", task, attempt: 1, callable, args, dependencies });
+  expect(decode((await mesh.hears("task-done", { task, attempt: 1 })).inline!)).toBe(MANY);
+});
+
+test("when no named place delivers, an actor's call waits and the coordinator is asked again", async () => {
+  const { mesh, call, store } = await withActor();
+  const object = `${DRIVER}.five` as ObjectId;
+  store.put(object, encode(5));
+  const sizeBytes = encode(5).byteLength;
+  const answer = call("add", [], [object]);
   await mesh.hears("locate-object", { object });
-  mesh.send({ type: "object-located", state: { object, sizeBytes, locations: [peer.self] } });
-  await mesh.hears("task-done");
+  mesh.heard.length = 0;
+  mesh.send({ type: "object-located", state: { object, sizeBytes, locations: [] } });
+  await mesh.hears("locate-object", { object });
+  mesh.send({ type: "object-located", state: { object, sizeBytes, locations: [DRIVER] } });
+  expect((await answer).error).toBeUndefined();
 });
 
 /** A light actor that adds up, and a caller of it. */
@@ -300,7 +317,7 @@ async function withActor() {
   const callable = define(all.mesh, source, { kind: "actor-class", demands });
   const actor = run(all.mesh, callable, []) as string as ActorId;
   await all.mesh.hears("task-done");
-  const { peer } = await driver(all.mesh);
+  const { peer, store } = await driver(all.mesh);
   const caller = new ActorCaller({
     links: peer.links,
     clock: systemClock,
@@ -311,7 +328,7 @@ async function withActor() {
     const result = `${DRIVER}.c${calls++}` as ObjectId;
     return caller.call({ actor, result, method, args: encode(args), dependencies });
   };
-  return { ...all, actor, call };
+  return { ...all, actor, call, store };
 }
 
 test("an actor is created, keeps its state between calls and ends when told to", async () => {
@@ -392,7 +409,7 @@ test("arguments that fit into the store one after the other are fetched so", asy
 test("heartbeats name the tasks that are here", async () => {
   const { mesh } = await joined();
   const object = "d.never" as ObjectId;
-  const task = run(mesh, define(mesh, "() => 1"), [], [{ object, locations: [], sizeBytes: 1 }]);
+  const task = run(mesh, define(mesh, "() => 1"), [], [{ object }]);
   await mesh.hears("locate-object", { object });
   mesh.heard.length = 0;
   expect((await mesh.hears("heartbeat")).tasks).toEqual([[task, 0]]);

@@ -298,6 +298,12 @@ export class WorkerAgent {
       case "ignore-order":
         this.#orders.close(effect.key);
         return;
+      case "return-task": {
+        const { key, task, attempt } = effect.order;
+        this.#orders.close(key);
+        this.#peer.session.send({ type: "task-returned", task, attempt, error: effect.error });
+        return this.#changed();
+      }
       case "report-task":
         return this.#reportTask(effect.order, effect.outcome);
       case "report-call":
@@ -324,7 +330,12 @@ export class WorkerAgent {
     const isWanted = () => this.#fetches.get(object) === abort && this.#fetches.delete(object);
     try {
       const state = this.#orders.whereabouts(object);
-      const bytes = await this.#supply.get(object, state, abort.signal);
+      const bytes = await this.#supply.get(object, {
+        known: state,
+        signal: abort.signal,
+        onMissed: (error) =>
+          this.#machine.dispatch({ type: "object-missed", object, error: toWireError(error) }),
+      });
       if (!isWanted()) return;
       this.#orders.arrived(object, bytes);
       this.#machine.dispatch({ type: "object-arrived", object });

@@ -8,7 +8,15 @@ import { fromWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 
 /** How often the coordinator is asked again where an object is, if none of its places delivers. */
-const LOCATES_MAX = 3;
+const LOCATES_MAX = 8;
+
+export interface GetOptions {
+  /** What the coordinator said of the object; without, it is asked. */
+  readonly known?: ObjectState | undefined;
+  readonly signal?: AbortSignal;
+  /** None of its places delivered it; the coordinator is asked again. */
+  onMissed?(error: MeshError): void;
+}
 
 export interface ObjectSupplyOptions {
   readonly peer: Pick<MeshPeer, "session" | "exchange">;
@@ -50,10 +58,10 @@ export class ObjectSupply {
 
   /**
    * The bytes of an object, from here or from others, as soon as it exists.
-   * @param known what the coordinator said of it; without, it is asked.
    * @throws MeshError what the object failed with, or why it cannot be had.
    */
-  async get(object: ObjectId, known?: ObjectState, signal?: AbortSignal): Promise<ObjectBytes> {
+  async get(object: ObjectId, options: GetOptions = {}): Promise<ObjectBytes> {
+    const { known, signal } = options;
     // Of many arguments, only the first few came along.
     let state = known?.inline || known?.locations || known?.error ? known : undefined;
     for (let locates = 0; ; locates++) {
@@ -68,6 +76,8 @@ export class ObjectSupply {
         // Its places may have changed since the coordinator named them.
         const isLost = MeshError.is(error) && error.code === "OBJECT_LOST";
         if (!isLost || locates === LOCATES_MAX) throw error;
+        options.onMissed?.(error);
+        signal?.throwIfAborted();
         state = undefined;
       }
     }

@@ -49,7 +49,15 @@ class Simulation {
   #nextKey = 0;
   #ordersToCome: number;
   #faulty = true;
-  readonly counts = { done: 0, failed: 0, ignored: 0, crashed: 0, duplicated: 0, digest: 17 };
+  readonly counts = {
+    done: 0,
+    failed: 0,
+    ignored: 0,
+    returned: 0,
+    crashed: 0,
+    duplicated: 0,
+    digest: 17,
+  };
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
@@ -225,6 +233,9 @@ class Simulation {
       case "ignore-order":
         this.counts.ignored += 1;
         return this.#end(effect.key);
+      case "return-task":
+        this.counts.returned += 1;
+        return this.#end(effect.order.key);
       case "report-task":
       case "report-call":
         invariant(effect.order.key === effect.outcome.key, "another order's outcome");
@@ -340,10 +351,14 @@ class Simulation {
     invariant(!this.#fetching.has(object), `${object} is fetched twice`);
     this.#fetching.add(object);
     const failed = this.#faulty && this.prng.chance(1, 10);
+    const missed = this.#faulty && this.prng.chance(1, 10);
     this.#later(this.prng.below(3_000), () => {
+      const error = { code: "OBJECT_LOST", message: "gone" } as const;
+      const isMissed = missed && this.#fetching.has(object);
+      if (isMissed) this.#feed({ type: "object-missed", object, error });
+      // It goes on, unless nobody is left who wants it.
       if (!this.#fetching.delete(object)) return;
       if (!failed) return this.#feed({ type: "object-arrived", object });
-      const error = { code: "OBJECT_LOST", message: "gone" } as const;
       this.#feed({ type: "object-failed", object, error });
     });
   }

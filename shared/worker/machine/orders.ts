@@ -1,6 +1,7 @@
 import { LinkedSet } from "../../collections/linked-set.ts";
 import { invariant } from "../../errors.ts";
 import type { ObjectId } from "../../ids.ts";
+import type { WireError } from "../../protocol/schema.ts";
 import type { ExecutorRecord, MachineEffect, MachineState } from "./types.ts";
 import type { OrderKey, OrderRecord, Outcome, TaskOrder } from "./types.ts";
 
@@ -40,6 +41,19 @@ export function leaveQueues(state: MachineState, order: OrderRecord): void {
   state.ready.delete(order.key);
   state.returned.delete(order.key);
   state.parked.delete(order.key);
+}
+
+/** Forget a task that has not started: the coordinator may give it to anyone again. */
+export function giveBack(
+  state: MachineState,
+  order: TaskOrder,
+  error: WireError,
+  effects: MachineEffect[],
+): void {
+  for (const object of order.missing) stopWaiting(state, order.key, object, effects);
+  state.orders.delete(order.key);
+  state.tasks.delete(order.task);
+  effects.push({ type: "return-task", order, error });
 }
 
 /** Report the one outcome of an order and forget it. Executors may still have it queued. */

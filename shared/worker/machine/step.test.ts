@@ -77,6 +77,8 @@ const short = (effects: readonly MachineEffect[]): string[] =>
         return `give ${effect.key} ${effect.executor}`;
       case "report-task":
         return `report ${effect.order.task} ${effect.outcome.error?.code ?? "done"}`;
+      case "return-task":
+        return `return ${effect.order.task}`;
       case "report-call":
         return `answer ${effect.order.key} ${effect.outcome.error?.code ?? "done"}`;
       case "spawn-executor":

@@ -5,7 +5,7 @@ import { addCall, endActor, retireActor, retireEnded, startCalls } from "./actor
 import { demandsKey, fits, noAmounts } from "./amounts.ts";
 import { block, executorDied, keepWarm, proceed, stopPool, unblock } from "./executors.ts";
 import { actorReplaced, cancelled, failed, tooDemanding } from "./failures.ts";
-import { addOrder, makeReady, settle, startFetches, takeWaiting } from "./orders.ts";
+import { addOrder, giveBack, makeReady, settle, startFetches, takeWaiting } from "./orders.ts";
 import { startReady } from "./placement.ts";
 import { checkDeadlines } from "./deadlines.ts";
 import type { CallOrder, ExecutorRecord, MachineEffect, MachineEvent } from "./types.ts";
@@ -100,6 +100,13 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
       if (order.kind !== "call") continue;
       const actor = state.actors.get(order.actor);
       if (actor) startCalls(state, actor, order.caller, effects);
+    }
+  },
+
+  "object-missed"(state, { object, error }, effects) {
+    for (const key of state.wanted.get(object) ?? []) {
+      const order = state.orders.get(key);
+      if (order && order.kind !== "call") giveBack(state, order, error, effects);
     }
   },
 

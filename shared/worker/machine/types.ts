@@ -163,6 +163,8 @@ export type MachineEvent = { readonly atMs: number } & (
   | { readonly type: "actor-stopped"; readonly actor: ActorId }
   | { readonly type: "object-arrived"; readonly object: ObjectId }
   | { readonly type: "object-failed"; readonly object: ObjectId; readonly error: WireError }
+  /** None of the peers that had it delivered it. Calls go on waiting; tasks may be wanted elsewhere. */
+  | { readonly type: "object-missed"; readonly object: ObjectId; readonly error: WireError }
   | { readonly type: "executor-ready"; readonly executor: ExecutorId }
   | { readonly type: "executor-blocked"; readonly executor: ExecutorId }
   | { readonly type: "executor-resumed"; readonly executor: ExecutorId }
@@ -191,6 +193,8 @@ export type MachineEffect =
   | { readonly type: "ignore-order"; readonly key: OrderKey }
   /** The one outcome of an order; the shell can forget it. */
   | { readonly type: "report-task"; readonly order: TaskOrder; readonly outcome: Outcome }
+  /** Not started, because an argument could not be had. The shell can forget the order. */
+  | { readonly type: "return-task"; readonly order: TaskOrder; readonly error: WireError }
   | { readonly type: "report-call"; readonly order: CallOrder; readonly outcome: Outcome }
   | { readonly type: "host-actor"; readonly actor: ActorId }
   /** Calls of it fail from now on. `tell`: the coordinator does not know yet. */

@@ -1,0 +1,177 @@
+import { MeshError } from "../../shared/errors.ts";
+import { resultOf, type ActorId, type CallableId, type ObjectId } from "../../shared/ids.ts";
+import type { PeerId, TaskId } from "../../shared/ids.ts";
+import type { Define, Submit } from "../../shared/protocol/messages.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
+import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
+import type { ActorRegistry } from "./actor-registry.ts";
+import { Lineage } from "./lineage.ts";
+import { requireMine } from "./object-messages.ts";
+import { freed, lostText } from "./object-state.ts";
+import { planRemake } from "./remake.ts";
+import type { Payload, PeerRecord } from "./types.ts";
+
+/** Most tasks have no refs: nothing is made to say so. */
+const NONE: ObjectId[] = [];
+
+/** The part of the control plane that submissions are filed in. */
+interface Plane {
+  readonly scheduler: SchedulerState;
+  readonly directory: DirectoryState;
+  readonly callables: ReadonlyMap<CallableId, Define>;
+  readonly actors: ActorRegistry;
+  readonly nowMs: number;
+}
+
+/** Feed the two state machines. */
+interface Machines {
+  direct(event: DirectoryEvent): void;
+  schedule(event: SchedulerEvent): void;
+}
+
+/**
+ * What tasks were submitted with: kept until they are settled, and longer for results that may have
+ * to be made again.
+ */
+export class Submissions {
+  readonly payloads = new Map<TaskId, Payload>();
+  readonly lineage: Lineage;
+  readonly #plane: Plane;
+  readonly #machines: Machines;
+
+  constructor(plane: Plane, machines: Machines) {
+    this.#plane = plane;
+    this.#machines = machines;
+    this.lineage = new Lineage((objects) => machines.direct({ type: "task-released", objects }));
+  }
+
+  /** @throws MeshError `PROTOCOL_VIOLATION` if the peer may not submit that. */
+  submit(from: PeerRecord, submit: Submit): void {
+    const { task, callable, args, dependencies = NONE, contained = NONE } = submit;
+    requireMine(from, task);
+    requireMine(from, callable);
+    const { directory, callables, actors } = this.#plane;
+    const object = resultOf(task);
+    if (directory.objects.has(object)) {
+      // Sent again: it is under way, or its outcome is known.
+      return this.#machines.direct({ type: "located", peer: from.peer, object });
+    }
+    const define = callables.get(callable);
+    if (!define) throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined`);
+    const unavailable = this.#firstUnavailable(dependencies, contained);
+    const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
+    this.#machines.direct({ type: "object-promised", ...promised });
+    if (define.kind === "actor-class") actors.expect(task as string as ActorId);
+
+    if (unavailable) return this.fail(task, unavailable);
+    const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
+    this.#start(task, { callable, args, dependencies, held });
+  }
+
+  /** The task will never have a result. */
+  fail(task: TaskId, error: WireError): void {
+    this.drop(task);
+    this.#plane.actors.ended(task as string as ActorId, error);
+    const failed = { object: resultOf(task), error, holder: undefined };
+    this.#machines.direct({ type: "object-failed", ...failed });
+  }
+
+  /** The task is settled. */
+  drop(task: TaskId): void {
+    const payload = this.payloads.get(task);
+    if (!payload) return;
+    this.payloads.delete(task);
+    const { held: objects } = payload;
+    if (objects.length > 0) this.#machines.direct({ type: "task-released", objects });
+  }
+
+  /** Only workers have the result: keep what it takes to make it again. */
+  remember(task: TaskId, attempt: number, losses: number): void {
+    const payload = this.payloads.get(task);
+    const { scheduler, directory } = this.#plane;
+    // What is still scheduled is an actor, which cannot be made again.
+    if (!payload || scheduler.tasks.has(task)) return;
+    if (this.lineage.renew(task, attempt, losses)) return;
+    const pinned = payload.held.filter((object) => directory.objects.get(object)?.inline);
+    if (pinned.length > 0) this.#machines.direct({ type: "task-held", objects: pinned });
+    this.lineage.keep({ task, payload, pinned, attempt, losses });
+  }
+
+  /** The object's last copy went: run the task again that made it, and what that needs. */
+  remake(object: ObjectId, why: string): void {
+    const record = this.#plane.directory.objects.get(object);
+    if (record?.phase !== "pending" || this.payloads.has(object as string as TaskId)) return;
+    const { directory, callables } = this.#plane;
+    const plan = planRemake(object, { lineage: this.lineage, directory, callables });
+    if (record.holds === 0 || plan.obstacle !== undefined) {
+      const message = lostText(record, why, plan.obstacle ?? "nobody refers to it");
+      const error: WireError = { code: "OBJECT_LOST", message, details: { object } };
+      return this.#machines.direct({ type: "object-failed", object, error, holder: undefined });
+    }
+    for (const { task } of plan.entries) {
+      this.lineage.wanted(resultOf(task));
+      this.#machines.direct({ type: "object-revived", object: resultOf(task) });
+    }
+    for (const entry of plan.entries) {
+      // It may be at it already, for a result that turned up elsewhere and was freed.
+      if (!this.payloads.has(entry.task)) this.#start(entry.task, entry.payload, entry);
+    }
+  }
+
+  /** A worker could not have an argument of the task. */
+  takeBack(
+    worker: PeerId,
+    returned: { readonly task: TaskId; readonly attempt: number; readonly error: WireError },
+  ): void {
+    const { task, attempt } = returned;
+    const { dependencies = NONE } = this.payloads.get(task) ?? {};
+    const error = this.#firstUnavailable(dependencies, NONE);
+    const atMs = this.#plane.nowMs;
+    if (error) {
+      const failed = { worker, task, attempt, error, atMs };
+      return this.#machines.schedule({ type: "task-failed", ...failed });
+    }
+    const missing = this.pendingOf(dependencies);
+    const event = { worker, task, attempt, missing, why: returned.error.message, atMs };
+    return this.#machines.schedule({ type: "task-returned", ...event });
+  }
+
+  /** Those of the arguments that do not exist now. */
+  pendingOf(dependencies: readonly ObjectId[]): readonly ObjectId[] {
+    if (dependencies.length === 0) return NONE;
+    const { objects } = this.#plane.directory;
+    return dependencies.filter((dependency) => objects.get(dependency)!.phase === "pending");
+  }
+
+  #start(task: TaskId, payload: Payload, again?: Pick<TaskRecord, "attempt" | "losses">): void {
+    const { callable, dependencies, held } = payload;
+    this.payloads.set(task, payload);
+    if (held.length > 0) this.#machines.direct({ type: "task-held", objects: held });
+    const missing = this.pendingOf(dependencies);
+    const atMs = this.#plane.nowMs;
+    this.#machines.schedule(
+      again
+        ? { type: "task-submitted", task, class: callable, missing, again, atMs }
+        : { type: "task-submitted", task, class: callable, missing, atMs },
+    );
+  }
+
+  /**
+   * Why the task can never have its arguments, if so. A ref inside another value may be to a failed
+   * object: what to do about that is up to the task.
+   */
+  #firstUnavailable(
+    dependencies: readonly ObjectId[],
+    contained: readonly ObjectId[],
+  ): WireError | undefined {
+    const { objects } = this.#plane.directory;
+    for (const object of dependencies) {
+      const record = objects.get(object);
+      if (!record) return freed(object);
+      if (record.phase === "failed") return record.error;
+    }
+    const missing = contained.find((object) => !objects.has(object));
+    return missing && freed(missing);
+  }
+}

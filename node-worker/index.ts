@@ -133,7 +133,7 @@ class Host implements NodeWorker {
   }
 
   async stop(): Promise<void> {
-    this.#membership.stop("the worker was stopped");
+    await this.#membership.retire("the worker was stopped");
     this.#parts.spawner.close();
     await this.#parts.listener?.close();
   }

@@ -9,8 +9,8 @@ import { runNodeWorker, type NodeWorker, type NodeWorkerOptions } from "./index.
 
 /** Exit status of a command line that makes no sense. */
 const EXIT_USAGE = 2;
-/** How long a goodbye may take. */
-const STOP_MS_MAX = 3_000;
+/** How long a goodbye may take, with what is handed over to others before. */
+const STOP_MS_MAX = 6_000;
 
 const log = (text: string): void => void process.stderr.write(`manta worker: ${text}\n`);
 

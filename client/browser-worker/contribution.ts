@@ -74,7 +74,7 @@ class TabContribution implements Contribution {
 
   async stop(): Promise<void> {
     if (this.#phase !== "stopped" && this.#phase !== "failed") this.#enter("stopping");
-    this.#membership?.stop("its owner stopped it");
+    void this.#membership?.retire("its owner stopped it");
     await this.#over;
   }
 

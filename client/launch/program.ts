@@ -14,7 +14,7 @@ interface ReadyOrFailed {
 }
 
 const READY_MS_MAX = 20_000;
-const STOP_MS_MAX = 5_000;
+const STOP_MS_MAX = 8_000;
 /** Of the end of what a program says, for the error if it does not start. */
 const SAID_CHARS_MAX = 2_000;
 

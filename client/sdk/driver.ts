@@ -116,7 +116,7 @@ export class Driver {
   }
 
   /** Make a value an object. */
-  put(value: unknown): ObjectRef {
+  put(value: unknown, replicas = 1): ObjectRef {
     this.assertConnected();
     const encoded = encodeValue(value, this.#refs);
     expectFewRefs(encoded.contained);
@@ -142,7 +142,8 @@ export class Driver {
       throw error;
     }
     entry.state = { object, sizeBytes, locations: [this.peer.self] };
-    this.peer.session.send({ type: "put-object", object, sizeBytes, ...contained });
+    const copies = replicas > 1 ? { replicas } : {};
+    this.peer.session.send({ type: "put-object", object, sizeBytes, ...contained, ...copies });
     return ref;
   }
 
@@ -333,6 +334,9 @@ export class Driver {
       case "object-located":
         this.#supply.located(message.state);
         return this.objects.settle(message.state, message.worker);
+      case "keep-copy":
+        void this.#supply.keepCopy(message.state);
+        return;
       case "free-objects":
         return this.#supply.free(message.objects);
       case "actor-located": {

@@ -12,7 +12,7 @@ import { shipClass, shipFunction, type Shipped } from "../packaging/ship-functio
 import { actorId, type ActorClass } from "./actor.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
-import { toConstraints, type CallableOptions } from "./options.ts";
+import { expectReplicas, toConstraints, type CallableOptions, type PutOptions } from "./options.ts";
 import type { OrRefs, RemoteFunction } from "./remote-function.ts";
 
 export interface WaitOptions {
@@ -108,11 +108,18 @@ export class Mesh {
    * Store a value in the mesh once, to pass its ref to many tasks. Small values go to the
    * coordinator, large ones stay here and are fetched peer to peer.
    *
-   * @throws MeshError `NOT_ENCODABLE` naming the path; `STORE_FULL`; `OBJECT_TOO_LARGE`.
+   * @param options `replicas`: copies of a large value that the mesh keeps, this one counted, on
+   *   different machines as far as there are. They are made in the background.
+   * @throws MeshError `NOT_ENCODABLE` naming the path; `STORE_FULL`; `OBJECT_TOO_LARGE`;
+   *   `INVALID_ARGUMENT`.
    */
-  put<T>(value: T): Promise<ObjectRef<T>> {
+  put<T>(value: T, options: PutOptions = {}): Promise<ObjectRef<T>> {
     // A promise although it needs none today: a store may have to make room first.
-    return Promise.resolve().then(() => this.#driver.put(value) as ObjectRef<T>);
+    return checked(() => {
+      expectOptions(options, ["replicas"]);
+      const replicas = expectReplicas(options.replicas ?? 1);
+      return Promise.resolve(this.#driver.put(value, replicas) as ObjectRef<T>);
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
+import { REPLICAS_MAX } from "../../shared/protocol/limits.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
 
 /** What a task or actor needs, and how it is treated. Everything is optional. */
@@ -19,8 +20,16 @@ export interface CallableOptions {
   readonly timeoutMs?: number;
   /** Higher goes first, among the tasks of all drivers. An integer from -1000 to 1000. Default 0. */
   readonly priority?: number;
+  /** Copies of each large result that the mesh keeps, on different workers. Default 1. */
+  readonly replicas?: number;
   /** For people: in explanations, errors and the dashboard. Default: the function's name. */
   readonly name?: string;
+}
+
+/** How a value is put into the mesh. */
+export interface PutOptions {
+  /** Copies of a large value that the mesh keeps, the first one counted. 1 to 16, default 1. */
+  readonly replicas?: number;
 }
 
 const MILLI = 1000;
@@ -33,6 +42,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CallableOptions>([
   "retriesMax",
   "timeoutMs",
   "priority",
+  "replicas",
   "name",
 ]);
 
@@ -50,9 +60,10 @@ export function toConstraints(
   for (const key of Object.keys(options)) {
     if (!KNOWN.has(key)) refuse(key, `is not an option; these are: ${[...KNOWN].join(", ")}`);
   }
-  const { retriesMax = 3, priority = 0, timeoutMs, labels } = options;
+  const { retriesMax = 3, priority = 0, replicas, timeoutMs, labels } = options;
   expectInteger("retriesMax", retriesMax, 0, 1_000);
   expectInteger("priority", priority, -1_000, 1_000);
+  if (replicas !== undefined) expectReplicas(replicas);
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 31_536_000_000)) {
     refuse("timeoutMs", `must be a positive number of milliseconds, not ${timeoutMs}`);
   }
@@ -67,10 +78,15 @@ export function toConstraints(
     },
     retriesMax,
     priority,
+    ...(replicas === undefined ? {} : { replicas }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(labels ? { labels: { ...labels } } : {}),
   };
 }
+
+/** @throws MeshError `INVALID_ARGUMENT` */
+export const expectReplicas = (replicas: number): number =>
+  expectInteger("replicas", replicas, 1, REPLICAS_MAX);
 
 function expectTexts(option: string, texts: unknown): void {
   if (texts === undefined) return;

@@ -33,6 +33,7 @@ import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts
 import { freed, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { classDefined, peerRecordOf, workerJoined } from "./registration.ts";
+import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
 import { Submissions } from "./submissions.ts";
@@ -60,6 +61,7 @@ export class ControlPlane {
   readonly settled = new SettledTasks();
   readonly actors: ActorRegistry;
   readonly submissions: Submissions;
+  readonly replicator: Replicator;
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
@@ -76,6 +78,18 @@ export class ControlPlane {
       direct: (event) => this.#direct(event),
       schedule: (event) => this.#step(event),
     });
+    this.replicator = new Replicator(this, {
+      keepCopy: (to, record) =>
+        ports.send(to, { type: "keep-copy", state: objectStateOf(record) }, 0),
+      handedOver: (to) => ports.send(to, { type: "handed-over" }, 0),
+      overstayed: (worker) =>
+        this.#queue.push({ type: "drop-worker", worker, why: "it wanted to leave and did not" }),
+    });
+  }
+
+  /** Whether a task could make the object once more. */
+  canBeRemade(object: ObjectId): boolean {
+    return this.submissions.canBeRemade(object);
   }
 
   get nowMs(): number {
@@ -88,6 +102,7 @@ export class ControlPlane {
     this.peers.set(peer, record);
     if (record.role !== "worker" || !record.capacity) return;
     this.#schedule(workerJoined(record, record.capacity));
+    this.replicator.peerJoined();
     this.#settleEffects();
   }
 
@@ -100,6 +115,7 @@ export class ControlPlane {
   tick(atMs: number): void {
     this.#nowMs = atMs;
     this.#schedule({ type: "tick" });
+    this.replicator.tick();
     for (const { object, worker } of this.#earlyResults.unconfirmed(atMs)) {
       this.#unwanted(worker, object);
     }
@@ -167,6 +183,14 @@ export class ControlPlane {
         return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
       case "put-object":
         return this.#put(from, message);
+      case "copy-kept":
+        this.#direct(directoryEventOf(from, message));
+        return this.replicator.answered(peer, message.object, true);
+      case "copy-refused":
+        return this.replicator.answered(peer, message.object, false);
+      case "leaving":
+        this.#schedule({ type: "worker-left", worker: peer, why: `it leaves (${message.reason})` });
+        return this.replicator.peerLeaving(peer);
       case "promise-object": {
         this.#direct(directoryEventOf(from, message));
         const confirmed = this.#earlyResults.confirm(message.object);
@@ -212,6 +236,7 @@ export class ControlPlane {
   ): void {
     const object = resultOf(message.task);
     const before = this.#queue.length;
+    const replicas = message.inline ? 1 : this.submissions.replicasOf(message.task);
     const losses = message.inline ? 0 : (this.scheduler.tasks.get(message.task)?.losses ?? 0);
     this.#step(event);
     // The scheduler says first whether the answer counts, then what it makes room for.
@@ -220,7 +245,7 @@ export class ControlPlane {
       if (!message.inline) {
         this.submissions.remember(message.task, message.attempt + 1, losses + 1);
       }
-      const value = sealedFrom(message, peer, peer);
+      const value = sealedFrom(message, peer, peer, replicas);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;
     }
@@ -250,6 +275,7 @@ export class ControlPlane {
     this.actors.peerLeft(peer);
     this.#acquaintances.peerLeft(peer);
     this.#early.peerLeft(peer);
+    this.replicator.peerLeft(peer);
     for (const { object, worker } of this.#earlyResults.peerLeft(peer)) {
       this.#unwanted(worker, object);
     }
@@ -322,6 +348,8 @@ export class ControlPlane {
         const text = cut(effect.text, EXPLANATION_CHARS_MAX);
         return this.#ports.send(job as string as PeerId, { type: "warning", task, text }, 0);
       }
+      case "copies-changed":
+        return this.replicator.changed(effect.object);
       case "lost":
         return this.submissions.remake(effect.object, effect.why);
       case "free":

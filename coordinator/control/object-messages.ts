@@ -8,7 +8,14 @@ import type { PeerRecord } from "./types.ts";
 type ObjectMessage = Extract<
   PeerMessage,
   {
-    type: "promise-object" | "copy-added" | "copy-lost" | "hold" | "release" | "locate-object";
+    type:
+      | "promise-object"
+      | "copy-added"
+      | "copy-kept"
+      | "copy-lost"
+      | "hold"
+      | "release"
+      | "locate-object";
   }
 >;
 
@@ -30,6 +37,8 @@ export function directoryEventOf(from: PeerRecord, message: ObjectMessage): Dire
       };
     case "copy-added":
       return { type: "copy-added", peer, object: message.object };
+    case "copy-kept":
+      return { type: "copy-kept", peer, object: message.object };
     case "copy-lost":
       return { type: "copy-lost", peer, object: message.object };
     case "hold":
@@ -61,7 +70,7 @@ export function madeEventOf(
   // A caller that left meanwhile cannot hold the answer.
   const holder = isConnected(owner) ? owner : undefined;
   if (error) return { type: "object-failed", object, error, holder };
-  const value = sealedFrom(message, from.peer, undefined);
+  const value = sealedFrom(message, from.peer, undefined, message.replicas ?? 1);
   return { type: "object-sealed", object, value, holder };
 }
 

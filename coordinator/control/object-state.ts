@@ -17,9 +17,11 @@ export function sealedFrom(
     readonly sizeBytes: number;
     readonly inline?: Uint8Array<ArrayBuffer>;
     readonly contained?: readonly ObjectId[];
+    readonly ranForMs?: number;
   },
   storedBy: PeerId,
   madeBy: PeerId | undefined,
+  replicas: number,
 ): Sealed {
   return {
     sizeBytes: report.sizeBytes,
@@ -27,6 +29,8 @@ export function sealedFrom(
     location: report.inline ? undefined : storedBy,
     contained: report.contained ?? [],
     madeBy,
+    replicas,
+    costMs: report.ranForMs,
   };
 }
 

@@ -1,4 +1,5 @@
 import { makerOf, type ObjectId, type TaskId } from "../../shared/ids.ts";
+import { REPLICAS_MAX } from "../../shared/protocol/limits.ts";
 import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
 import type {
   CoordinatorMessage,
@@ -8,9 +9,11 @@ import type {
   PeerSummary,
 } from "../../shared/protocol/messages.ts";
 import { explainTask } from "../scheduler/explain.ts";
+import type { ObjectRecord } from "../directory/types.ts";
 import type { TaskRecord } from "../scheduler/types.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
+const KEEPERS_TOLD_MAX = 2 * REPLICAS_MAX;
 const TASKS_LISTED_MAX = 200;
 const OBJECTS_LISTED_MAX = 200;
 const PEERS_LISTED_MAX = 10_000;
@@ -62,8 +65,14 @@ export function answerQuery(
 export function explain(plane: ControlPlane, object: ObjectId | undefined): Explanation {
   const explanation = explainUncut(plane, object);
   const text = cut(explanation.text, EXPLANATION_CHARS_MAX);
-  return { ...explanation, text, story: explanation.story.map((line) => cut(line, 512)) };
+  const story = explanation.story.map((line) => cut(line, 512));
+  const record = object && plane.directory.objects.get(object);
+  if (!record || record.locations.length === 0) return { ...explanation, text, story };
+  return { ...explanation, text, story, keepers: keepersOf(plane, record) };
 }
+
+const keepersOf = ({ peers }: ControlPlane, { keepers }: ObjectRecord): string[] =>
+  keepers.slice(0, KEEPERS_TOLD_MAX).map((keeper) => peers.get(keeper)?.name ?? keeper);
 
 function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explanation {
   const id = object as string as TaskId;
@@ -96,9 +105,18 @@ function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explan
   const text =
     record.phase === "pending"
       ? `object ${object} is promised by ${record.promisedBy ?? "a task"} and not made yet`
-      : (record.error?.message ?? `object ${object} is there (${record.sizeBytes} bytes)`);
+      : (record.error?.message ??
+        `object ${object} is there (${record.sizeBytes} bytes${copiesText(plane, record)})`);
   const state = { pending: "waiting", sealed: "done", failed: "failed" } as const;
   return { text, state: state[record.phase], story: [] };
+}
+
+function copiesText(plane: ControlPlane, record: ObjectRecord): string {
+  if (record.inline) return "";
+  const others = record.locations.length - record.keepers.length;
+  const cached = others > 0 ? `, and ${others} more have a copy for now` : "";
+  const wanted = Math.max(record.replicas, 1);
+  return `, ${record.keepers.length} of ${wanted} copies kept by ${keepersOf(plane, record).join(", ")}${cached}`;
 }
 
 function storyOf(task: TaskRecord, nowMs: number): string[] {
@@ -120,13 +138,15 @@ export function summarizeMesh(plane: ControlPlane): MeshSummary {
   tasksWaiting = scheduler.tasks.size - tasksRunning - tasksReady - plane.actors.living;
   let objectBytes = directory.inlineBytes;
   let relayedBytes = 0;
-  for (const { storedBytes, links } of peers.values()) {
+  let drivers = 0;
+  for (const { role, storedBytes, links } of peers.values()) {
+    if (role === "driver") drivers += 1;
     objectBytes += storedBytes;
     for (const { path, sentBytes } of links) if (path === "relay") relayedBytes += sentBytes;
   }
   return {
     workers: scheduler.workers.size,
-    drivers: peers.size - scheduler.workers.size,
+    drivers,
     tasksWaiting: Math.max(0, tasksWaiting),
     tasksReady,
     tasksRunning,

@@ -98,6 +98,19 @@ export class Submissions {
     this.lineage.keep({ task, payload, pinned, attempt, losses });
   }
 
+  /** Whether a task could make the object once more. */
+  canBeRemade(object: ObjectId): boolean {
+    const { directory, callables } = this.#plane;
+    const plan = planRemake(object, { lineage: this.lineage, directory, callables });
+    return plan.obstacle === undefined;
+  }
+
+  /** How many copies its result should have. */
+  replicasOf(task: TaskId): number {
+    const payload = this.payloads.get(task);
+    return (payload && this.#plane.callables.get(payload.callable)?.replicas) ?? 1;
+  }
+
   /** The object's last copy went: run the task again that made it, and what that needs. */
   remake(object: ObjectId, why: string): void {
     const record = this.#plane.directory.objects.get(object);

@@ -54,8 +54,8 @@ export class TestPlane {
     this.#check(() => this.plane.peerJoined({ peer: peer as PeerId, hello }, this.nowMs));
   }
 
-  worker(peer: string, capacity: Demands = ONE_CPU): void {
-    const hello = { ...helloOf("worker", peer), capacity };
+  worker(peer: string, capacity: Demands = ONE_CPU, more: Partial<Hello> = {}): void {
+    const hello = { ...helloOf("worker", peer), capacity, ...more };
     this.#check(() => this.plane.peerJoined({ peer: peer as PeerId, hello }, this.nowMs));
   }
 

@@ -31,6 +31,9 @@ export function checkInvariants(
     if (phase === "sealed") {
       invariant(record.inline || record.locations.length > 0, `${id}: sealed and nowhere`);
     }
+    for (const peer of record.keepers) {
+      invariant(record.locations.includes(peer), `${id}: ${peer} keeps a copy that it has not`);
+    }
     for (const peer of record.locations) {
       invariant(state.storedBy.get(peer)?.has(id), `${id}: ${peer} does not know of its copy`);
     }

@@ -15,6 +15,9 @@ import type {
  * loss of the peer that made an object does not lose copies that still exist.
  */
 
+/** Of most objects, which are inline, nobody keeps a copy. */
+const NOBODY: readonly PeerId[] = [];
+
 type Handler<Type> = (
   state: DirectoryState,
   event: Extract<DirectoryEvent, { type: Type }>,
@@ -45,6 +48,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     seal(state, record, value);
     announce(record, effects);
     effects.push({ type: "available", object });
+    if (!record.inline) effects.push({ type: "copies-changed", object });
     freeIfUnwanted(state, record, effects);
   },
 
@@ -98,6 +102,14 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     indexed(state.storedBy, peer).add(object);
   },
 
+  "copy-kept"(state, { peer, object }, effects) {
+    const record = state.objects.get(object);
+    const isThere = record?.phase === "sealed" && record.locations.includes(peer);
+    if (!isThere || record.keepers.includes(peer)) return;
+    record.keepers = [...record.keepers, peer];
+    effects.push({ type: "copies-changed", object });
+  },
+
   "copy-lost"(state, { peer, object }, effects) {
     const record = state.objects.get(object);
     if (!state.storedBy.get(peer)?.delete(object) || !record) return;
@@ -148,6 +160,9 @@ function create(state: DirectoryState, object: ObjectId): ObjectRecord {
     sizeBytes: 0,
     inline: undefined,
     locations: [],
+    keepers: NOBODY,
+    replicas: 1,
+    costMs: undefined,
     error: undefined,
     holds: 0,
     contained: [],
@@ -182,9 +197,12 @@ function seal(state: DirectoryState, record: ObjectRecord, value: Sealed): void 
   record.sizeBytes = value.sizeBytes;
   record.inline = value.inline;
   record.madeBy = value.madeBy;
+  record.replicas = value.replicas;
+  record.costMs = value.costMs;
   state.inlineBytes += value.inline?.byteLength ?? 0;
   if (value.location && !value.inline) {
     record.locations.push(value.location);
+    record.keepers = [value.location];
     indexed(state.storedBy, value.location).add(record.id);
   }
   // An object inside itself would hold itself for ever.
@@ -234,6 +252,10 @@ function loseCopy(
     return fail(record, { code: "OBJECT_LOST", message }, effects);
   }
   record.locations = record.locations.filter((location) => location !== peer);
+  if (record.keepers.includes(peer)) {
+    record.keepers = record.keepers.filter((keeper) => keeper !== peer);
+    effects.push({ type: "copies-changed", object: record.id });
+  }
   if (record.phase !== "sealed" || record.inline || record.locations.length > 0) return;
   record.phase = "pending";
   record.madeBy = undefined;
@@ -250,6 +272,7 @@ function restore(record: ObjectRecord, effects: DirectoryEffect[]): void {
   record.isRestorable = false;
   announce(record, effects);
   effects.push({ type: "available", object: record.id });
+  effects.push({ type: "copies-changed", object: record.id });
 }
 
 function letGo(state: DirectoryState, object: ObjectId, effects: DirectoryEffect[]): void {
@@ -271,6 +294,7 @@ function freeIfUnwanted(
     // What is not made yet is freed when it is: its maker is still at it.
     if (record.holds > 0 || record.phase === "pending") continue;
     if (!state.objects.delete(record.id)) continue;
+    if (record.keepers.length > 0) effects.push({ type: "copies-changed", object: record.id });
     state.inlineBytes -= record.inline?.byteLength ?? 0;
     for (const peer of record.locations) state.storedBy.get(peer)?.delete(record.id);
     effects.push({ type: "free", object: record.id, locations: record.locations });

@@ -12,6 +12,12 @@ export interface ObjectRecord {
   inline: Uint8Array<ArrayBuffer> | undefined;
   /** Peers with a whole copy, the one that made it first. */
   locations: PeerId[];
+  /** Those of them that keep theirs until it is freed; the others are free to drop it. */
+  keepers: readonly PeerId[];
+  /** How many should. */
+  replicas: number;
+  /** How long its task took; unset if no task made it. */
+  costMs: number | undefined;
   error: WireError | undefined;
   /** How many peers, unfinished tasks and other objects refer to it. Freed at zero, once made. */
   holds: number;
@@ -52,6 +58,8 @@ export interface Sealed {
   readonly location: PeerId | undefined;
   readonly contained: readonly ObjectId[];
   readonly madeBy: PeerId | undefined;
+  readonly replicas: number;
+  readonly costMs: number | undefined;
 }
 
 export type DirectoryEvent =
@@ -85,6 +93,8 @@ export type DirectoryEvent =
   /** A freed object is made again, because another one needs it. Held by nobody yet. */
   | { readonly type: "object-revived"; readonly object: ObjectId }
   | { readonly type: "copy-added"; readonly peer: PeerId; readonly object: ObjectId }
+  /** The peer keeps its copy until it is freed. */
+  | { readonly type: "copy-kept"; readonly peer: PeerId; readonly object: ObjectId }
   | { readonly type: "copy-lost"; readonly peer: PeerId; readonly object: ObjectId }
   | { readonly type: "located"; readonly peer: PeerId; readonly object: ObjectId }
   | { readonly type: "peer-left"; readonly peer: PeerId; readonly why: string };
@@ -99,6 +109,8 @@ export type DirectoryEffect =
       readonly record: ObjectRecord | undefined;
     }
   | { readonly type: "available"; readonly object: ObjectId }
+  /** A stored object has other copies than before, or is gone: are they enough? */
+  | { readonly type: "copies-changed"; readonly object: ObjectId }
   /** The last copy went. It is pending now: make it again, or say that it failed. */
   | { readonly type: "lost"; readonly object: ObjectId; readonly why: string }
   | { readonly type: "unavailable"; readonly object: ObjectId; readonly error: WireError };

@@ -61,7 +61,7 @@ export class DriverPlan {
     if (dice < 30) this.#submit(this.#pickFunction(), this.#someHeld(3), this.#someHeld(2));
     else if (dice < 40) this.#burst();
     else if (dice < 45) this.#chain();
-    else if (dice < 55) this.#driver.putValue(this.#someHeld(2), this.#world.prng.chance(1, 2));
+    else if (dice < 55) this.#put();
     else if (dice < 70) this.#onHeld((expected) => this.#driver.release(expected));
     else if (dice < 76) this.#onHeld((expected) => this.#driver.readHeld(expected));
     else if (dice < 80) this.#cancelSome();
@@ -81,6 +81,11 @@ export class DriverPlan {
     const expected = this.#driver.submit(submission);
     this.#callableOf.set(expected.object, callable.callable);
     return expected;
+  }
+
+  #put(): void {
+    const isBig = this.#world.prng.chance(1, 2);
+    this.#driver.putValue(this.#someHeld(2), isBig, 1 + this.#world.below(3));
   }
 
   #burst(): void {

@@ -104,8 +104,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "unfinished tasks do not hold their arguments",
-    file: CONTROL,
-    text: `if (held.length > 0) this.#direct({ type: "task-held", objects: held });`,
+    file: SUBMISSIONS,
+    text: `if (held.length > 0) this.#machines.direct({ type: "task-held", objects: held });`,
     by: "",
   },
   {
@@ -179,6 +179,18 @@ export const MUTATIONS: readonly Mutation[] = [
     file: STEP,
     text: "    vacate(state, task);\n    task.attempt += 1;\n",
     by: "    task.attempt += 1;\n",
+  },
+  {
+    name: "a stale place is never corrected",
+    file: "coordinator/simulator/virtual-peer.ts",
+    text: 'if (!content) this.send({ type: "copy-lost", object });',
+    by: "",
+  },
+  {
+    name: "a peer that leaves and stays is kept",
+    file: "coordinator/control/replicator.ts",
+    text: "if (untilMs <= this.#plane.nowMs) this.#ports.overstayed(peer);",
+    by: "",
   },
   {
     name: "an ended job's callables are kept",

@@ -199,7 +199,8 @@ class Simulation {
 
   #sayGoodbye(worker: VirtualWorker): void {
     this.#world.losses += 1;
-    worker.leave("a person pressed Stop");
+    if (this.#world.prng.chance(1, 2)) worker.retire("a person pressed Stop");
+    else worker.leave("its tab was closed");
   }
 
   #spawnWorker(capacity: Demands, runtime: "node" | "browser" = this.#drawRuntime()): void {

@@ -79,11 +79,11 @@ export class VirtualDriver extends VirtualPeer {
     return expected;
   }
 
-  putValue(contained: readonly Expectation[], isBig: boolean): Expectation {
+  putValue(contained: readonly Expectation[], isBig: boolean, replicas = 1): Expectation {
     for (const inner of contained) this.#share(inner);
     const object = this.newId<ObjectId>();
     const expected = this.#expect(object, "put", contained);
-    this.put({ of: object, refs: idsOf(contained) }, isBig);
+    this.put({ of: object, refs: idsOf(contained) }, isBig, undefined, replicas);
     return expected;
   }
 
@@ -247,6 +247,7 @@ export class VirtualDriver extends VirtualPeer {
         this.#settle(call, { object, error });
       } else if (!state.inline && !state.error) {
         // Its worker may have gone before it could tell the coordinator of this big result.
+        call.excuses.add("OBJECT_LOST");
         this.#fulfil(call, { object, error: { ...error, code: "OBJECT_LOST" } });
       }
     }

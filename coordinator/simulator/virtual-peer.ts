@@ -20,6 +20,7 @@ import type { Wire } from "./wire.ts";
 import type { World } from "./world.ts";
 
 /** Wait before asking again where an object is, when no copy could be had. */
+const HAND_OVER_MS_MAX = 4_000;
 const ASK_AGAIN_MS = 1_000;
 
 export interface Mesh {
@@ -33,6 +34,8 @@ type Located = Extract<CoordinatorMessage, { type: "object-located" }>;
 /** One session of a peer, from its hello to its end: its process, its store, its connection. */
 export abstract class VirtualPeer implements Endpoint {
   readonly store = new Map<ObjectId, Content>();
+  /** Fetched objects that the coordinator wants kept. */
+  protected readonly kept = new Set<ObjectId>();
   protected readonly mesh: Mesh;
   #self: PeerId | undefined;
   #ids!: IdSequence;
@@ -76,7 +79,9 @@ export abstract class VirtualPeer implements Endpoint {
   }
 
   contentOf(object: ObjectId): Content | undefined {
-    return this.store.get(object);
+    const content = this.store.get(object);
+    if (!content) this.send({ type: "copy-lost", object });
+    return content;
   }
 
   /** Run now, or after the thaw if the process is frozen, or never if it is gone. */
@@ -109,6 +114,13 @@ export abstract class VirtualPeer implements Endpoint {
     this.end();
   }
 
+  /** Leave when others keep what only this peer has, or after a while. */
+  retire(reason: string): void {
+    if (this.#isLeaving || !this.isJoined) return;
+    this.send({ type: "leaving", reason });
+    this.after(HAND_OVER_MS_MAX, () => this.leave(reason));
+  }
+
   /** Leave in order. */
   leave(reason: string): void {
     if (this.#isLeaving || !this.isJoined) return;
@@ -127,7 +139,7 @@ export abstract class VirtualPeer implements Endpoint {
   }
 
   /** Put a value of this peer's own. */
-  put(content: Content, isBig: boolean, holder?: PeerId): void {
+  put(content: Content, isBig: boolean, holder?: PeerId, replicas = 1): void {
     const { of: object, refs } = content;
     if (isBig) this.store.set(object, content);
     this.send({
@@ -137,6 +149,7 @@ export abstract class VirtualPeer implements Endpoint {
       ...(isBig ? {} : { inline: encode(content) }),
       ...(refs.length > 0 ? { contained: [...refs] } : {}),
       ...(holder ? { holder } : {}),
+      ...(replicas > 1 ? { replicas } : {}),
     });
   }
 
@@ -186,6 +199,18 @@ export abstract class VirtualPeer implements Endpoint {
     });
   }
 
+  /** Copies are dropped by `evict` alone, which leaves what is kept. */
+  #keepCopy(state: ObjectState): void {
+    const { object } = state;
+    this.read(state, (outcome) => {
+      const isHere = !("code" in outcome) && this.store.has(object);
+      if (isHere) this.kept.add(object);
+      if (isHere) return this.send({ type: "copy-kept", object });
+      const error: WireError = { code: "OBJECT_LOST", message: `${object} is not here` };
+      return this.send({ type: "copy-refused", object, error });
+    });
+  }
+
   #thaw(): void {
     this.#isFrozen = false;
     const backlog = this.#backlog;
@@ -201,8 +226,15 @@ export abstract class VirtualPeer implements Endpoint {
         this.mesh.dataPlane.open(message.peer, this);
         return this.onWelcome();
       case "free-objects":
-        for (const object of message.objects) this.store.delete(object);
+        for (const object of message.objects) {
+          this.store.delete(object);
+          this.kept.delete(object);
+        }
         return;
+      case "handed-over":
+        return this.leave("it has handed over what it kept");
+      case "keep-copy":
+        return this.#keepCopy(message.state);
       case "object-located":
         return this.#onLocated(message);
       case "refused":

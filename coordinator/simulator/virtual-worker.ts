@@ -89,7 +89,9 @@ export class VirtualWorker extends VirtualPeer {
   /** Drop a copy that it only fetched. */
   evict(): void {
     if (!this.isJoined || !this.isIdle) return;
-    const copies = [...this.store.keys()].filter((object) => this.#states.has(object));
+    const copies = [...this.store.keys()].filter(
+      (object) => this.#states.has(object) && !this.kept.has(object),
+    );
     const object = this.mesh.world.pick(copies);
     if (!object) return;
     this.store.delete(object);

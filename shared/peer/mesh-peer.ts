@@ -87,6 +87,7 @@ export class MeshPeer {
       links: this.links,
       store,
       clock,
+      onMissing: (object) => session.send({ type: "copy-lost", object }),
       ...(options.onCopy ? { onCopy: options.onCopy } : {}),
     });
     void session.ended.then(() => {

@@ -20,6 +20,8 @@ export interface ObjectExchangeOptions {
   readonly clock: Clock;
   /** This peer has a copy now that it had not. */
   onCopy?(object: ObjectId): void;
+  /** A peer asked for an object that is not here: what is said of its places is out of date. */
+  onMissing?(object: ObjectId): void;
 }
 
 /** What is known of an object that is elsewhere. */
@@ -45,7 +47,7 @@ export class ObjectExchange {
   constructor(options: ObjectExchangeOptions) {
     this.#options = options;
     const { links, store } = options;
-    void new ObjectServer(links, store);
+    void new ObjectServer(links, store, (object) => options.onMissing?.(object));
     links.onChunk((link, header, payload) => this.#onChunk(link, header, payload));
     links.onMessage("fetch-failed", (link, { object, error }) => {
       const transfer = this.#pulledFrom(link, object);

@@ -29,9 +29,12 @@ interface Queue {
 export class ObjectServer {
   readonly #store: LocalStore;
   readonly #queues = new Map<Link, Queue>();
+  readonly #onMissing: (object: ObjectId) => void;
 
-  constructor(links: Links, store: LocalStore) {
+  /** @param onMissing somebody was told that this peer has the object, and it has not. */
+  constructor(links: Links, store: LocalStore, onMissing: (object: ObjectId) => void) {
     this.#store = store;
+    this.#onMissing = onMissing;
     links.onMessage("fetch", (link, { object, offset }) => this.#request(link, object, offset));
     links.onMessage("fetch-stop", (link, { object }) => this.#stop(link, object));
     links.onDown((link) => this.#queues.delete(link));
@@ -41,6 +44,7 @@ export class ObjectServer {
     this.#stop(link, object);
     const bytes = this.#store.get(object);
     if (!bytes) {
+      this.#onMissing(object);
       const message = `${object} is not in this peer's store; ask where it is and fetch it there`;
       return refuse(link, object, new MeshError("OBJECT_LOST", message, { object }));
     }

@@ -51,3 +51,6 @@ export const STACK_CHARS_MAX = 16_384;
 /** What every id is made of. Here, because executors check ids without the compiler of schemas. */
 export const ID_PATTERN = "^[A-Za-z0-9_-]+(\\.[a-z0-9]+)?$";
 export const ID_CHARS_MAX = 64;
+
+/** Kept copies of one object that can be asked for. */
+export const REPLICAS_MAX = 16;

@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
-import { INLINE_BYTES_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import { INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
@@ -35,6 +35,8 @@ const EPOCH_MS_MAX = 8.64e15;
 const attempt = count(10_000);
 const requestId = count(2 ** 53 - 1);
 const inlineValue = bytes(INLINE_BYTES_MAX);
+/** Kept copies of a stored object, in different failure domains as far as there are. */
+const replicas = Type.Integer({ minimum: 1, maximum: REPLICAS_MAX });
 const runtime = Type.Enum(["node", "browser"]);
 const role = Type.Enum(["worker", "driver"]);
 /** How bytes reach another peer. `local` never leaves the process. */
@@ -85,6 +87,8 @@ const define = Type.Object({
   timeoutMs: Type.Optional(milliseconds),
   /** Higher first, among the tasks of all drivers. */
   priority: Type.Integer({ minimum: -1_000, maximum: 1_000 }),
+  /** Of each of its results. */
+  replicas: Type.Optional(replicas),
 });
 export type Define = Static<typeof define>;
 
@@ -135,12 +139,20 @@ const fromAnyPeer = {
     contained: Type.Optional(ids<ObjectId>()),
     /** The peer that holds the first ref, if not the sender: the caller of an actor. */
     holder: Type.Optional(id<PeerId>()),
+    replicas: Type.Optional(replicas),
   }),
   /** An object of the sender that will exist later: the result of an actor call under way. */
   "promise-object": Type.Object({ type: Type.Literal("promise-object"), object: id<ObjectId>() }),
   /** The sender now has (or no longer has) a copy of the object. */
   "copy-added": Type.Object({ type: Type.Literal("copy-added"), object: id<ObjectId>() }),
   "copy-lost": Type.Object({ type: Type.Literal("copy-lost"), object: id<ObjectId>() }),
+  /** The answers to `keep-copy`: the sender has a copy and keeps it until it is freed; or not. */
+  "copy-kept": Type.Object({ type: Type.Literal("copy-kept"), object: id<ObjectId>() }),
+  "copy-refused": Type.Object({
+    type: Type.Literal("copy-refused"),
+    object: id<ObjectId>(),
+    error: wireError,
+  }),
   /** The sender holds refs to these (again), or no longer. */
   hold: Type.Object({ type: Type.Literal("hold"), objects: ids<ObjectId>() }),
   release: Type.Object({ type: Type.Literal("release"), objects: ids<ObjectId>() }),
@@ -192,6 +204,8 @@ const fromWorkers = {
     attempt,
     error: wireError,
   }),
+  /** It takes no more work, and says goodbye when what it keeps was handed over. */
+  leaving: Type.Object({ type: Type.Literal("leaving"), reason: text(256) }),
   "actor-ended": Type.Object({
     type: Type.Literal("actor-ended"),
     actor: id<ActorId>(),
@@ -253,6 +267,8 @@ const explanation = Type.Object({
   text: text(EXPLANATION_CHARS_MAX),
   state: Type.Enum(["unknown", "waiting", "running", "done", "failed", "freed"]),
   task: Type.Optional(id<TaskId>()),
+  /** Names of the peers that keep a copy until the object is freed. */
+  keepers: Type.Optional(Type.Array(text(64), { maxItems: 2 * REPLICAS_MAX })),
   /** What the task did so far, oldest first, at most the last sixteen steps. */
   story: Type.Array(text(512), { maxItems: 16 }),
 });
@@ -299,6 +315,10 @@ const fromCoordinator = {
   "cancel-run": Type.Object({ type: Type.Literal("cancel-run"), task: id<TaskId>(), attempt }),
   /** Nobody refers to these any more: forget every copy. */
   "free-objects": Type.Object({ type: Type.Literal("free-objects"), objects: ids<ObjectId>() }),
+  /** Keep a copy of this object until it is freed; fetch it first, if need be. */
+  "keep-copy": Type.Object({ type: Type.Literal("keep-copy"), state: objectState }),
+  /** The answer to `leaving`: nothing is kept by the receiver alone that others could keep. */
+  "handed-over": Type.Object({ type: Type.Literal("handed-over") }),
   "object-located": Type.Object({
     type: Type.Literal("object-located"),
     state: objectState,

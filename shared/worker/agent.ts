@@ -55,6 +55,8 @@ const HEARTBEAT_TASKS_MAX = 16_384;
 const HEARTBEAT_LINKS_MAX = 4_096;
 /** A caller has so long to take hold of the refs inside an answer, before this worker may let go. */
 const HAND_OVER_MS = 10_000;
+/** How long a worker that leaves waits for others to have what only it keeps. */
+const HAND_OVER_MS_MAX = 4_000;
 const MS_MAX = 31_536_000_000;
 
 /**
@@ -81,6 +83,7 @@ export class WorkerAgent {
   #backend: BackendReport | undefined;
   #cancelHeartbeat = (): void => {};
   #cancelChange: (() => void) | undefined;
+  #onHandedOver = (): void => {};
   #isOver = false;
 
   /** @throws MeshError what the coordinator refused this worker for. */
@@ -168,6 +171,22 @@ export class WorkerAgent {
     };
   }
 
+  /**
+   * Stop working, but go on serving what only this worker has until others keep it: at most
+   * HAND_OVER_MS_MAX. Then `leave`.
+   */
+  async handOver(reason: string): Promise<void> {
+    if (this.#isOver) return;
+    this.#machine.stop();
+    this.#crew.stopAll();
+    this.#peer.session.send({ type: "leaving", reason });
+    await new Promise<unknown>((resolve) => {
+      this.#onHandedOver = () => resolve(undefined);
+      const cancel = this.#clock.after(HAND_OVER_MS_MAX, () => resolve(undefined));
+      void this.#peer.session.ended.then(resolve).finally(cancel);
+    });
+  }
+
   /** Say goodbye, so that the coordinator moves the work at once, and stop. */
   leave(reason: string): void {
     this.#peer.leave(reason);
@@ -203,6 +222,11 @@ export class WorkerAgent {
         return this.#machine.dispatch({ ...message, type: "run-cancelled" });
       case "free-objects":
         return this.#supply.free(message.objects);
+      case "keep-copy":
+        void this.#supply.keepCopy(message.state);
+        return;
+      case "handed-over":
+        return this.#onHandedOver();
       case "object-located":
         return this.#supply.located(message.state);
       case "stop-actor":

@@ -15,7 +15,11 @@ const clock: Clock = {
 class FakeSession implements Session {
   end!: (reason: MeshError) => void;
   left: string | undefined;
+  handedOver!: () => void;
   readonly ended = new Promise<MeshError>((resolve) => (this.end = resolve));
+  handOver(): Promise<void> {
+    return new Promise((resolve) => (this.handedOver = resolve));
+  }
   leave(reason: string): void {
     this.left = reason;
     this.end(new MeshError("DISCONNECTED", reason));
@@ -63,6 +67,18 @@ test("stopping says goodbye and ends without a reason", async () => {
   membership.stop("enough");
   expect(await membership.ended).toBeUndefined();
   expect(session.left).toBe("enough");
+});
+
+test("retiring says goodbye when what it keeps was handed over", async () => {
+  const session = new FakeSession();
+  const { membership } = member([session]);
+  await membership.joined;
+  const retired = membership.retire("enough");
+  expect(session.left).toBeUndefined();
+  session.handedOver();
+  await retired;
+  expect(session.left).toBe("enough");
+  expect(await membership.ended).toBeUndefined();
 });
 
 test("a session that opens after the stop is left at once", async () => {

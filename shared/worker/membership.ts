@@ -13,6 +13,8 @@ const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** What lives as long as one session with the coordinator. */
 export interface Session {
   readonly ended: Promise<MeshError>;
+  /** Have others keep what only this worker has. */
+  handOver(reason: string): Promise<void>;
   leave(reason: string): void;
 }
 
@@ -53,7 +55,15 @@ export class Membership<S extends Session> {
     return this.#session;
   }
 
-  /** Say goodbye, and join no more. */
+  /** Hand over what only this worker has, say goodbye, and join no more. */
+  async retire(reason: string): Promise<void> {
+    this.#stopping ??= reason;
+    this.#backOff.stop();
+    await this.#session?.handOver(reason);
+    this.#session?.leave(reason);
+  }
+
+  /** Say goodbye at once, and join no more. */
   stop(reason: string): void {
     this.#stopping ??= reason;
     this.#backOff.stop();

@@ -4,7 +4,7 @@ import type { ObjectId } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
 import type { MeshPeer } from "../peer/mesh-peer.ts";
 import type { ObjectState } from "../protocol/messages.ts";
-import { fromWireError } from "../protocol/wire-error.ts";
+import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 
 /** How often the coordinator is asked again where an object is, if none of its places delivers. */
@@ -96,6 +96,23 @@ export class ObjectSupply {
   copied(object: ObjectId): void {
     this.#copies.add(object);
     this.#options.peer.session.send({ type: "copy-added", object });
+  }
+
+  /**
+   * Keep a copy of an object until it is freed, as the coordinator asks; it is told how that went.
+   * @param state where the object is.
+   */
+  async keepCopy(state: ObjectState): Promise<void> {
+    const { object } = state;
+    const { session } = this.#options.peer;
+    try {
+      if (!this.#options.store.has(object)) await this.get(object, { known: state });
+      this.#copies.delete(object);
+      if (this.#options.store.has(object)) return session.send({ type: "copy-kept", object });
+      throw new MeshError("OBJECT_LOST", `the copy of ${object} gave way before it was to be kept`);
+    } catch (error) {
+      session.send({ type: "copy-refused", object, error: toWireError(error) });
+    }
   }
 
   /** Nobody refers to these any more. */

@@ -122,7 +122,7 @@ const departures: readonly Departure[] = [
   {
     how: "stopped by its owner",
     leave: ({ page }) => page.getByTestId("stop").click(),
-    why: /goodbye \(its owner stopped it\)/,
+    why: /first left: it leaves \(its owner stopped it\)/,
   },
   {
     how: "crashed",

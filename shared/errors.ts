@@ -17,7 +17,11 @@ export const ERROR_CODES = {
   TASK_TIMEOUT: { retry: false, blame: "caller", text: "the task ran longer than its timeoutMs" },
   WORKER_LOST: { retry: true, blame: "system", text: "the worker left before it answered" },
   RETRIES_EXHAUSTED: { retry: false, blame: "system", text: "every attempt lost its worker" },
-  OBJECT_LOST: { retry: false, blame: "system", text: "no copy of the object is left" },
+  OBJECT_LOST: {
+    retry: false,
+    blame: "system",
+    text: "no copy is left, and its task cannot make it again",
+  },
   OBJECT_FREED: { retry: false, blame: "caller", text: "the object was freed" },
   OBJECT_TOO_LARGE: { retry: false, blame: "caller", text: "the object exceeds the store's limit" },
   STORE_FULL: { retry: true, blame: "system", text: "the peer's object store has no room" },

@@ -68,10 +68,12 @@ class ContributePage {
 
   /** A token that the mesh does not know is said before a person waits for it to fail. */
   async #checkToken(): Promise<void> {
+    const token = this.#token ?? "";
     try {
-      await getJson("/v1/state", this.#token ?? "");
+      await getJson("/v1/state", token);
     } catch (error) {
-      if (error instanceof TokenRefused) this.#gate.show(error.problem);
+      // The answer may come after the person has given another token, of which it says nothing.
+      if (error instanceof TokenRefused && token === this.#token) this.#gate.show(error.problem);
     }
   }
 

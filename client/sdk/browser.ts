@@ -1,9 +1,9 @@
 /** The SDK in a page: served by the coordinator as /manta.js, and what bundlers take for "manta". */
 export { connect } from "./connect-in-page.ts";
-export { Mesh, type WaitOptions } from "./mesh.ts";
+export { Mesh, type WaitOptions } from "../../shared/driver/mesh.ts";
 export type { ConnectOptions } from "./connect.ts";
-export type { ActorClass, ActorHandle } from "./actor.ts";
-export type { CallableOptions, PutOptions } from "./options.ts";
-export { ObjectRef, type GetOptions } from "./object-ref.ts";
-export type { RemoteFunction } from "./remote-function.ts";
+export type { ActorClass, ActorHandle } from "../../shared/driver/actor.ts";
+export type { CallableOptions, PutOptions } from "../../shared/driver/options.ts";
+export { ObjectRef, type GetOptions } from "../../shared/driver/object-ref.ts";
+export type { RemoteFunction } from "../../shared/driver/remote-function.ts";
 export { MeshError, ERROR_CODES, type ErrorCode } from "../../shared/errors.ts";

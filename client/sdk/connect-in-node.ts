@@ -4,7 +4,7 @@ import { loadPeerJs } from "../../shared/node/peerjs-for-node.ts";
 import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
 import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../../shared/peer/dialers.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
-import type { Mesh } from "./mesh.ts";
+import type { Mesh } from "../../shared/driver/mesh.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7777";
 

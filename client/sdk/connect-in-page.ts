@@ -3,7 +3,7 @@ import { systemClock } from "../../shared/clock.ts";
 import { noWebRtcDialer, webRtcDialer } from "../../shared/peer/dialers.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
-import type { Mesh } from "./mesh.ts";
+import type { Mesh } from "../../shared/driver/mesh.ts";
 
 /** Where the coordinator's own pages keep the token they were opened with. */
 const TOKEN_KEY = "manta-token";

@@ -5,8 +5,8 @@ import type { MeshPeerOptions } from "../../shared/peer/mesh-peer.ts";
 import type { Runtime } from "../../shared/protocol/messages.ts";
 import { coordinatorUrl } from "../../shared/session/coordinator-url.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
-import { Driver } from "./driver.ts";
-import { Mesh } from "./mesh.ts";
+import { Driver } from "../../shared/driver/driver.ts";
+import { Mesh } from "../../shared/driver/mesh.ts";
 
 export interface ConnectOptions {
   /** A `submit` or `admin` token. Default: the environment's `MANTA_TOKEN`, or the page's. */

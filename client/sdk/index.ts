@@ -1,10 +1,10 @@
 /** The SDK in Node: what `import ... from "manta"` gives. browser.ts is the same for pages. */
 export { connect } from "./connect-in-node.ts";
 export { start, startMesh, type StartedMesh, type StartOptions } from "./start.ts";
-export { Mesh, type WaitOptions } from "./mesh.ts";
+export { Mesh, type WaitOptions } from "../../shared/driver/mesh.ts";
 export type { ConnectOptions } from "./connect.ts";
-export type { ActorClass, ActorHandle } from "./actor.ts";
-export type { CallableOptions, PutOptions } from "./options.ts";
-export { ObjectRef, type GetOptions } from "./object-ref.ts";
-export type { RemoteFunction } from "./remote-function.ts";
+export type { ActorClass, ActorHandle } from "../../shared/driver/actor.ts";
+export type { CallableOptions, PutOptions } from "../../shared/driver/options.ts";
+export { ObjectRef, type GetOptions } from "../../shared/driver/object-ref.ts";
+export type { RemoteFunction } from "../../shared/driver/remote-function.ts";
 export { MeshError, ERROR_CODES, type ErrorCode } from "../../shared/errors.ts";

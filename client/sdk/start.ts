@@ -1,7 +1,7 @@
 import { launch, type LaunchOptions } from "../launch/launch.ts";
 import { connectOwned } from "./connect-in-node.ts";
 import type { ConnectOptions } from "./connect.ts";
-import type { Mesh } from "./mesh.ts";
+import type { Mesh } from "../../shared/driver/mesh.ts";
 
 export type StartOptions = Omit<ConnectOptions, "token"> &
   Pick<LaunchOptions, "workers" | "cpus" | "port">;

@@ -1,4 +1,4 @@
-import type { ObjectId } from "../../shared/ids.ts";
+import type { ObjectId } from "../ids.ts";
 import type { ObjectTable } from "./object-table.ts";
 
 declare const valueType: unique symbol;

@@ -1,4 +1,4 @@
-import { MeshError } from "../../shared/errors.ts";
+import { MeshError } from "../errors.ts";
 import type { FreeVariable } from "./free-variables.ts";
 import { whereGlobal } from "./globals.ts";
 

@@ -1,4 +1,4 @@
-import type { ActorId } from "../../shared/ids.ts";
+import type { ActorId } from "../ids.ts";
 import type { CallableOptions } from "./options.ts";
 import type { ObjectRef } from "./object-ref.ts";
 import type { OrRefs } from "./remote-function.ts";

@@ -1,6 +1,6 @@
 /* oxlint-disable typescript/no-implied-eval, typescript/no-extraneous-class -- code to ship */
 import { expect, test } from "vitest";
-import { alignUp } from "../../shared/objects/tags.ts";
+import { alignUp } from "../objects/tags.ts";
 import { shipClass, shipFunction } from "./ship-function.ts";
 import * as everything from "./globals.ts";
 

@@ -1,6 +1,6 @@
 import type { ClassBody } from "acorn";
-import { MeshError } from "../../shared/errors.ts";
-import { SOURCE_CHARS_MAX } from "../../shared/protocol/limits.ts";
+import { MeshError } from "../errors.ts";
+import { SOURCE_CHARS_MAX } from "../protocol/limits.ts";
 import { captureError } from "./capture-error.ts";
 import { DYNAMIC_IMPORT_HELPERS, findCodeFacts } from "./free-variables.ts";
 import { isGlobalEverywhere, whereGlobal } from "./globals.ts";

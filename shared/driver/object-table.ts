@@ -1,11 +1,11 @@
-import { MeshError } from "../../shared/errors.ts";
-import type { ObjectId, PeerId } from "../../shared/ids.ts";
-import { decodeValue, type RefCodec } from "../../shared/objects/codec.ts";
-import type { StoredBytes } from "../../shared/objects/local-store.ts";
-import type { ObjectState } from "../../shared/protocol/messages.ts";
-import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
-import { fromWireError } from "../../shared/protocol/wire-error.ts";
-import type { Clock } from "../../shared/clock.ts";
+import { MeshError } from "../errors.ts";
+import type { ObjectId, PeerId } from "../ids.ts";
+import { decodeValue, type RefCodec } from "../objects/codec.ts";
+import type { StoredBytes } from "../objects/local-store.ts";
+import type { ObjectState } from "../protocol/messages.ts";
+import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import type { Clock } from "../clock.ts";
 import { ObjectRef, type GetOptions } from "./object-ref.ts";
 
 /** What the table needs from the rest of the driver. */

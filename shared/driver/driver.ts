@@ -1,14 +1,14 @@
-import type { Clock } from "../../shared/clock.ts";
-import { MeshError } from "../../shared/errors.ts";
-import { IdSequence, type ActorId, type ObjectId, type PeerId } from "../../shared/ids.ts";
-import { encodeValue, type RefCodec, type WireRef } from "../../shared/objects/codec.ts";
-import type { LocalStore } from "../../shared/objects/local-store.ts";
-import { ActorCaller, type AnsweredCall } from "../../shared/peer/actor-caller.ts";
-import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../../shared/peer/mesh-peer.ts";
-import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
-import type { CoordinatorMessage, Explanation } from "../../shared/protocol/messages.ts";
-import { fromWireError, toWireError } from "../../shared/protocol/wire-error.ts";
-import { ObjectSupply } from "../../shared/worker/object-supply.ts";
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import { IdSequence, type ActorId, type ObjectId, type PeerId } from "../ids.ts";
+import { encodeValue, type RefCodec, type WireRef } from "../objects/codec.ts";
+import type { LocalStore } from "../objects/local-store.ts";
+import { ActorCaller, type AnsweredCall } from "../peer/actor-caller.ts";
+import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
+import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
+import type { CoordinatorMessage, Explanation } from "../protocol/messages.ts";
+import { fromWireError, toWireError } from "../protocol/wire-error.ts";
+import { ObjectSupply } from "../worker/object-supply.ts";
 import {
   actorId,
   actorMethods,

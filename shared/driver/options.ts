@@ -1,6 +1,6 @@
-import { MeshError } from "../../shared/errors.ts";
-import { REPLICAS_MAX } from "../../shared/protocol/limits.ts";
-import type { Define } from "../../shared/protocol/messages.ts";
+import { MeshError } from "../errors.ts";
+import { REPLICAS_MAX } from "../protocol/limits.ts";
+import type { Define } from "../protocol/messages.ts";
 
 /** What a task or actor needs, and how it is treated. Everything is optional. */
 export interface CallableOptions {

@@ -6,7 +6,7 @@ import {
   type Program,
   parse,
 } from "acorn";
-import { MeshError, invariant } from "../../shared/errors.ts";
+import { MeshError, invariant } from "../errors.ts";
 
 export type CallableNode = ArrowFunctionExpression | FunctionExpression | ClassExpression;
 

@@ -1,13 +1,8 @@
-import { MeshError } from "../../shared/errors.ts";
-import type { ActorId, CallableId, TaskId } from "../../shared/ids.ts";
-import { resultOf } from "../../shared/ids.ts";
-import type {
-  Define,
-  Explanation,
-  MeshSummary,
-  PeerSummary,
-} from "../../shared/protocol/messages.ts";
-import { driverMessages } from "../../shared/protocol/messages.ts";
+import { MeshError } from "../errors.ts";
+import type { ActorId, CallableId, TaskId } from "../ids.ts";
+import { resultOf } from "../ids.ts";
+import type { Define, Explanation, MeshSummary, PeerSummary } from "../protocol/messages.ts";
+import { driverMessages } from "../protocol/messages.ts";
 import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
 import { actorId, type ActorClass } from "./actor.ts";
 import type { Driver } from "./driver.ts";

@@ -1,6 +1,6 @@
 /* oxlint-disable typescript/no-implied-eval, typescript/no-extraneous-class -- code to ship */
 import { expect, test } from "vitest";
-import { SOURCE_CHARS_MAX } from "../../shared/protocol/limits.ts";
+import { SOURCE_CHARS_MAX } from "../protocol/limits.ts";
 import { type Shipped, shipClass, shipFunction } from "./ship-function.ts";
 
 type Callable = (...args: unknown[]) => unknown;

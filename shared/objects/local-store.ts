@@ -5,8 +5,16 @@ import { OBJECT_BYTES_MAX } from "../protocol/limits.ts";
 /** Sealed bytes of an object. In Node they may be in a SharedArrayBuffer. */
 export type StoredBytes = Uint8Array<ArrayBufferLike>;
 
+/** One object of the store, to be read in pieces. It can be read until it is closed, even if freed. */
+export interface StoredObject {
+  readonly sizeBytes: number;
+  /** Bytes in memory come at once, bytes on disk as a promise. Neither may be changed. */
+  read(offset: number, length: number): StoredBytes | Promise<StoredBytes>;
+  close(): void;
+}
+
 /** The sealed objects whose bytes this peer has, within a limit. Stored bytes are never changed. */
-export class LocalStore implements Iterable<readonly [ObjectId, StoredBytes]> {
+export class LocalStore {
   readonly bytesMax: number;
   readonly #objects = new Map<ObjectId, StoredBytes>();
   #usedBytes = 0;
@@ -50,8 +58,25 @@ export class LocalStore implements Iterable<readonly [ObjectId, StoredBytes]> {
     );
   }
 
+  /** An object that is in memory; others may be on disk: see {@link load}. */
   get(object: ObjectId): StoredBytes | undefined {
     return this.#objects.get(object);
+  }
+
+  /** A whole object, brought into memory if it is not there; `undefined` if it is not here at all. */
+  load(object: ObjectId): Promise<StoredBytes | undefined> {
+    return Promise.resolve(this.#objects.get(object));
+  }
+
+  /** An object to be read in pieces, wherever it is; `undefined` if it is not here. Close it. */
+  open(object: ObjectId): StoredObject | undefined {
+    const bytes = this.#objects.get(object);
+    if (!bytes) return undefined;
+    return {
+      sizeBytes: bytes.byteLength,
+      read: (offset, length) => bytes.subarray(offset, offset + length),
+      close() {},
+    };
   }
 
   has(object: ObjectId): boolean {
@@ -73,10 +98,5 @@ export class LocalStore implements Iterable<readonly [ObjectId, StoredBytes]> {
   /** How many objects are here. */
   get size(): number {
     return this.#objects.size;
-  }
-
-  /** Oldest first. */
-  [Symbol.iterator](): Iterator<readonly [ObjectId, StoredBytes]> {
-    return this.#objects[Symbol.iterator]();
   }
 }

@@ -77,8 +77,10 @@ export class ObjectExchange {
     options: FetchOptions,
   ): Promise<StoredBytes> {
     options.signal?.throwIfAborted();
-    const stored = this.#options.store.get(object);
-    if (stored) return stored;
+    if (this.#options.store.has(object)) {
+      const stored = await this.#options.store.load(object);
+      if (stored) return stored;
+    }
     const others = whereabouts.locations.filter((peer) => peer !== this.#options.links.self);
     let transfer = this.#transfers.get(object);
     if (transfer) {

@@ -1,6 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { ObjectId } from "../ids.ts";
-import type { LocalStore, StoredBytes } from "../objects/local-store.ts";
+import type { LocalStore, StoredObject } from "../objects/local-store.ts";
 import { REFS_PER_MESSAGE_MAX, RTC_CHUNK_BYTES, SOCKET_CHUNK_BYTES } from "../protocol/limits.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { Link } from "./link.ts";
@@ -13,7 +13,7 @@ const WAITING_MAX = REFS_PER_MESSAGE_MAX;
 
 interface Sending {
   readonly object: ObjectId;
-  readonly bytes: StoredBytes;
+  readonly stored: StoredObject;
   readonly offset: number;
   isStopped: boolean;
 }
@@ -37,29 +37,35 @@ export class ObjectServer {
     this.#onMissing = onMissing;
     links.onMessage("fetch", (link, { object, offset }) => this.#request(link, object, offset));
     links.onMessage("fetch-stop", (link, { object }) => this.#stop(link, object));
-    links.onDown((link) => this.#queues.delete(link));
+    links.onDown((link) => {
+      const queue = this.#queues.get(link);
+      for (const { stored } of queue?.waiting.splice(0) ?? []) stored.close();
+      this.#queues.delete(link);
+    });
   }
 
   #request(link: Link, object: ObjectId, offset: number): void {
     this.#stop(link, object);
-    const bytes = this.#store.get(object);
-    if (!bytes) {
+    const stored = this.#store.open(object);
+    if (!stored) {
       this.#onMissing(object);
       const message = `${object} is not in this peer's store; ask where it is and fetch it there`;
       return refuse(link, object, new MeshError("OBJECT_LOST", message, { object }));
     }
-    if (offset > bytes.byteLength) {
+    if (offset > stored.sizeBytes) {
+      stored.close();
       throw new MeshError(
         "PROTOCOL_VIOLATION",
-        `fetch of ${object} from byte ${offset}, of ${bytes.byteLength}`,
+        `fetch of ${object} from byte ${offset}, of ${stored.sizeBytes}`,
       );
     }
     const queue = this.#queueOf(link);
     if (queue.waiting.length >= WAITING_MAX) {
+      stored.close();
       const message = `${WAITING_MAX} objects wait to be sent on this link; fetch fewer at once`;
       return refuse(link, object, new MeshError("QUOTA_EXCEEDED", message, { object }));
     }
-    const sending: Sending = { object, bytes, offset, isStopped: false };
+    const sending: Sending = { object, stored, offset, isStopped: false };
     queue.requests.set(object, sending);
     queue.waiting.push(sending);
     this.#startNext(link, queue);
@@ -72,7 +78,9 @@ export class ObjectServer {
     sending.isStopped = true;
     queue.requests.delete(object);
     const index = queue.waiting.indexOf(sending);
-    if (index >= 0) queue.waiting.splice(index, 1);
+    if (index < 0) return;
+    queue.waiting.splice(index, 1);
+    sending.stored.close();
   }
 
   #startNext(link: Link, queue: Queue): void {
@@ -81,6 +89,7 @@ export class ObjectServer {
       if (!next) return;
       queue.sending++;
       void this.#send(link, next).finally(() => {
+        next.stored.close();
         queue.sending--;
         if (queue.requests.get(next.object) === next) queue.requests.delete(next.object);
         this.#startNext(link, queue);
@@ -89,18 +98,22 @@ export class ObjectServer {
   }
 
   async #send(link: Link, sending: Sending): Promise<void> {
-    const { object, bytes } = sending;
-    const totalBytes = bytes.byteLength;
+    const { object, stored } = sending;
+    const { sizeBytes: totalBytes } = stored;
     const chunkBytes = chunkBytesOn(link);
     let { offset } = sending;
-    do {
-      const end = Math.min(offset + chunkBytes, totalBytes);
-      await link.sendChunk(
-        { type: "chunk", object, offset, totalBytes },
-        bytes.subarray(offset, end),
-      );
-      offset = end;
-    } while (offset < totalBytes && link.isOpen && !sending.isStopped);
+    try {
+      do {
+        const length = Math.min(chunkBytes, totalBytes - offset);
+        const read = stored.read(offset, length);
+        // What is in memory leaves in this very turn.
+        const bytes = read instanceof Uint8Array ? read : await read;
+        await link.sendChunk({ type: "chunk", object, offset, totalBytes }, bytes);
+        offset += length;
+      } while (offset < totalBytes && link.isOpen && !sending.isStopped);
+    } catch (error) {
+      if (link.isOpen) refuse(link, object, error);
+    }
   }
 
   #queueOf(link: Link): Queue {
@@ -117,5 +130,5 @@ export class ObjectServer {
 const chunkBytesOn = ({ path }: Link): number =>
   path === "webrtc" || path === "relay" ? RTC_CHUNK_BYTES : SOCKET_CHUNK_BYTES;
 
-const refuse = (link: Link, object: ObjectId, error: MeshError): void =>
+const refuse = (link: Link, object: ObjectId, error: unknown): void =>
   link.send({ type: "fetch-failed", object, error: toWireError(error) });

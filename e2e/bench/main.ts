@@ -1,31 +1,68 @@
 import { parseArgs } from "node:util";
-import { coreBench } from "./core.ts";
-import type { Figure } from "./measure.ts";
+import { coreSuite } from "./core/suite.ts";
+import { objectsSuite } from "./objects/suite.ts";
+import { printer } from "./print.ts";
+import { schedulerSuite } from "./scheduler/suite.ts";
+import { Stage } from "./stage.ts";
+import type { Suite } from "./suite.ts";
 
-const SUITES: Readonly<Record<string, () => AsyncGenerator<Figure>>> = { core: coreBench };
+/**
+ * `npm run bench -- <suite> [part of a row's name ...] [--json] [--vs ray]`; without a suite it says
+ * which there are. A row that fails is told at its place, and the others are run.
+ */
+const SUITES: readonly Suite[] = [coreSuite, objectsSuite, schedulerSuite];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean" } },
+  options: { json: { type: "boolean" }, vs: { type: "string" } },
 });
-const names = positionals.length > 0 ? positionals : Object.keys(SUITES);
-for (const name of names) {
-  const suite = SUITES[name];
-  if (!suite) {
-    console.error(
-      `there is no benchmark "${name}"; choose from: ${Object.keys(SUITES).join(", ")}`,
-    );
-    process.exit(2);
-  }
-  if (!values.json) console.log(`\n${name}`);
-  for await (const figure of suite()) {
-    console.log(values.json ? JSON.stringify({ ...figure, note: undefined }) : row(figure));
+const [name, ...parts] = positionals;
+const suite = SUITES.find((one) => one.name === name);
+if (name === undefined) list();
+else if (!suite) refuse(`there is no suite "${name}"; there are: ${names(SUITES)}`);
+else if (values.vs !== undefined && values.vs !== "ray") {
+  refuse(`--vs ${values.vs}: the only peer that can be named is ray`);
+} else await run(suite);
+
+async function run({ name: title, rows }: Suite): Promise<void> {
+  const chosen = rows.filter(
+    (row) => parts.length === 0 || parts.some((part) => row.name.includes(part)),
+  );
+  if (chosen.length === 0) return refuse(`no row has such a name; these are there: ${names(rows)}`);
+  const print = printer(values.json ?? false);
+  const stage = new Stage(values.vs === "ray" ? "ray" : undefined);
+  print.title(title);
+  try {
+    for (const row of chosen) {
+      print.row(row);
+      try {
+        for await (const figure of row.run(stage)) print.figure(figure);
+      } catch (error) {
+        process.exitCode = 1;
+        console.error(`${row.name} failed:`, error);
+      }
+    }
+  } finally {
+    await stage.close();
   }
 }
 
-function row({ name, value, unit, deviation, note }: Figure): string {
-  const shown = value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(3);
-  const spread = deviation === undefined ? "" : `  ± ${Math.round(deviation).toLocaleString("en")}`;
-  const remark = note === undefined ? "" : `\n      ${note}`;
-  return `  ${name.padEnd(28)} ${shown.padStart(12)} ${unit}${spread}${remark}`;
+function list(): void {
+  console.log("npm run bench -- <suite> [part of a row's name ...] [--json] [--vs ray]");
+  for (const { name: title, about, rows } of SUITES) {
+    console.log(`\n${title}: ${about}`);
+    for (const row of rows) {
+      const peer = row.peer === undefined ? "" : ` Against ${row.peer}.`;
+      console.log(`  ${row.name}\n      ${row.measures}${peer}`);
+    }
+  }
+}
+
+function refuse(why: string): void {
+  console.error(why);
+  process.exitCode = 2;
+}
+
+function names(named: readonly { readonly name: string }[]): string {
+  return named.map((one) => one.name).join(", ");
 }

@@ -7,6 +7,7 @@ import { coordinatorUrl } from "../../shared/session/coordinator-url.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
 import { Driver } from "../../shared/driver/driver.ts";
 import { Mesh } from "../../shared/driver/mesh.ts";
+import { SessionPort } from "../../shared/driver/session-port.ts";
 
 export interface ConnectOptions {
   /** A `submit` or `admin` token. Default: the environment's `MANTA_TOKEN`, or the page's. */
@@ -61,7 +62,7 @@ export async function connectWith(
   const paths = await platform.dialers(base, options.webrtc ?? true);
   try {
     const socketUrl = `${base.replace(/^http/, "ws")}/v1/peer`;
-    const driver = await Driver.join({
+    const port = await SessionPort.join({
       transport: await platform.openSocket(socketUrl, deadlineMs),
       clock: systemClock,
       store: new LocalStore({ bytesMax: options.storeBytesMax ?? STORE_BYTES_MAX }),
@@ -74,6 +75,8 @@ export async function connectWith(
         webrtc: paths.webrtc,
       },
     });
+    const driver = new Driver(port);
+    port.start((news) => driver.receive(news));
     void driver.ended.then(() => paths.close());
     const mesh = new Mesh(driver, onClose);
     // oxlint-disable-next-line no-console -- a warning nobody asked for must still reach a person

@@ -1,14 +1,10 @@
-import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import { IdSequence, type ActorId, type ObjectId, type PeerId } from "../ids.ts";
+import type { ActorId, IdSequence, ObjectId } from "../ids.ts";
 import { encodeValue, type RefCodec, type WireRef } from "../objects/codec.ts";
-import type { LocalStore } from "../objects/local-store.ts";
-import { ActorCaller, type AnsweredCall } from "../peer/actor-caller.ts";
-import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
+import type { AnsweredCall } from "../peer/actor-caller.ts";
 import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import type { CoordinatorMessage, Explanation } from "../protocol/messages.ts";
-import { fromWireError, toWireError } from "../protocol/wire-error.ts";
-import { ObjectSupply } from "../worker/object-supply.ts";
+import { toWireError } from "../protocol/wire-error.ts";
 import {
   actorId,
   actorMethods,
@@ -16,13 +12,12 @@ import {
   makeActorHandle,
   type ActorHandle,
 } from "./actor.ts";
+import type { MeshPort, SubmitterMessage, SubmitterNews } from "./mesh-port.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { ObjectTable, type ObjectEntry } from "./object-table.ts";
 
 /** An argument larger than this becomes an object of its own when the arguments do not fit inline. */
 const SPLIT_BYTES_MIN = 1024;
-
-const HEARTBEAT_TASKS_NONE: [] = [];
 
 /** Encoded arguments, and the objects they refer to. */
 export interface EncodedArguments {
@@ -34,80 +29,45 @@ export interface EncodedArguments {
 }
 
 type Answer = Extract<CoordinatorMessage, { type: "answer" }>;
-type Query = Omit<
-  Extract<Parameters<MeshPeer["session"]["send"]>[0], { type: "query" }>,
-  "type" | "request"
->;
+type Query = Omit<Extract<SubmitterMessage, { type: "query" }>, "type" | "request">;
 
 /**
  * A driver's dealings with the mesh: objects, arguments, actor calls and questions. The public API
- * (mesh.ts) is a thin layer on it.
+ * (mesh.ts) is a thin layer on it. It is the same in a script, in a page, and inside a task.
  */
 export class Driver {
-  readonly peer: MeshPeer;
+  readonly port: MeshPort;
   readonly ids: IdSequence;
   readonly objects: ObjectTable;
   /** Resolves when the connection is over. */
   readonly ended: Promise<MeshError>;
   onWarning: (text: string) => void = () => {};
-  readonly #clock: Clock;
-  readonly #store: LocalStore;
-  readonly #supply: ObjectSupply;
-  readonly #caller: ActorCaller;
-  readonly #located = new Map<
-    ActorId,
-    { resolve(peer: PeerId): void; reject(e: MeshError): void }[]
-  >();
   readonly #answers = new Map<number, (answer: Answer) => void>();
   readonly #refs: RefCodec;
   readonly #collectedHandles = new FinalizationRegistry<ActorId>((actor) =>
-    this.#caller.forget(actor),
+    this.port.forgetActor(actor),
   );
   #requests = 0;
   #endedWith: MeshError | undefined;
-  #cancelBeat = (): void => {};
 
-  static async join(options: Omit<MeshPeerOptions, "onCopy">): Promise<Driver> {
-    let driver: Driver | undefined;
-    const peer = await MeshPeer.join({
-      ...options,
-      onCopy(object) {
-        if (driver) driver.#supply.copied(object);
-      },
-    });
-    driver = new Driver(peer, options);
-    return driver;
-  }
-
-  private constructor(peer: MeshPeer, { clock, store }: Omit<MeshPeerOptions, "onCopy">) {
-    this.peer = peer;
-    this.#clock = clock;
-    this.#store = store;
-    this.#supply = new ObjectSupply({ peer, store, allocate: (bytes) => new Uint8Array(bytes) });
-    this.ids = new IdSequence(peer.self);
+  /** What the mesh has to say comes to {@link receive}. */
+  constructor(port: MeshPort) {
+    this.port = port;
+    this.ids = port.ids;
     this.#refs = {
       toWire: (value) => this.#refToWire(value),
       fromWire: (wire) => this.#refFromWire(wire),
     };
-    const { session } = peer;
     this.objects = new ObjectTable({
-      clock,
+      clock: port.clock,
       refs: this.#refs,
-      locate: (object) => session.send({ type: "locate-object", object }),
-      hold: (object) => session.send({ type: "hold", objects: [object] }),
-      release: (objects) => session.send({ type: "release", objects }),
-      fetch: (state, signal) =>
-        this.#supply.get(state.object, { known: state, ...(signal ? { signal } : {}) }),
+      locate: (object) => port.send({ type: "locate-object", object }),
+      hold: (object) => port.send({ type: "hold", objects: [object] }),
+      release: (objects) => port.send({ type: "release", objects }),
+      fetch: (state, signal) => port.fetch(state, signal),
       explain: async (object) => (await this.explain(object)).text,
     });
-    this.#caller = new ActorCaller({
-      links: peer.links,
-      clock,
-      locate: (actor) => this.#locateActor(actor),
-    });
-    this.ended = session.ended.then((error) => this.#end(error));
-    peer.start((message) => this.#receive(message));
-    this.#beat(session.welcome.heartbeatEveryMs);
+    this.ended = port.ended.then((error) => this.#end(error));
   }
 
   /** Fails after the connection ended, with the reason. */
@@ -129,21 +89,18 @@ export class Driver {
     if (sizeBytes <= INLINE_BYTES_MAX) {
       const inline = encoded.toBytes();
       entry.state = { object, sizeBytes, inline };
-      this.peer.session.send(
-        { type: "put-object", object, sizeBytes, inline, ...contained },
-        sizeBytes,
-      );
+      this.port.send({ type: "put-object", object, sizeBytes, inline, ...contained }, sizeBytes);
       return ref;
     }
     try {
-      this.#supply.keep(object, encoded.toBytes());
+      this.port.keep(object, encoded);
     } catch (error) {
       this.objects.settle({ object, error: toWireError(error) });
       throw error;
     }
-    entry.state = { object, sizeBytes, locations: [this.peer.self] };
+    entry.state = { object, sizeBytes, locations: [this.port.self] };
     const copies = replicas > 1 ? { replicas } : {};
-    this.peer.session.send({ type: "put-object", object, sizeBytes, ...contained, ...copies });
+    this.port.send({ type: "put-object", object, sizeBytes, ...contained, ...copies });
     return ref;
   }
 
@@ -205,7 +162,7 @@ export class Driver {
     const held = [...(request.dependencies ?? []), ...(request.contained ?? [])].map((object) =>
       this.objects.handle(object),
     );
-    this.#caller
+    this.port
       .call({ actor, method, result, ...request })
       .then(
         (answer) => this.#answered(entry, answer),
@@ -222,15 +179,15 @@ export class Driver {
   #answered(entry: ObjectEntry, answer: AnsweredCall): void {
     const { id: object } = entry;
     const { sizeBytes, inline, error, contained = [], worker } = answer;
-    const { session } = this.peer;
+    const { port } = this;
     const isStored = !inline && !error;
     if (isStored) {
       // The worker tells the coordinator too, but that message may be slower than our next.
       entry.isShared = true;
-      session.send({ type: "promise-object", object });
+      port.send({ type: "promise-object", object });
     }
     if (this.objects.entryOf(object) !== entry) {
-      if (isStored) session.send({ type: "release", objects: [object] });
+      if (isStored) port.send({ type: "release", objects: [object] });
       return;
     }
     // The worker lets go of them soon.
@@ -242,7 +199,7 @@ export class Driver {
 
   /** The caller has ended this actor, or does not need it any more. */
   endActor(actor: ActorId): void {
-    this.peer.session.send({ type: "end-actor", actor });
+    this.port.send({ type: "end-actor", actor });
   }
 
   /** Make sure that the coordinator knows an object, so that others can ask for it. */
@@ -251,7 +208,7 @@ export class Driver {
     if (!entry || entry.isShared) return;
     entry.isShared = true;
     if (entry.state) return this.#publish(entry);
-    this.peer.session.send({ type: "promise-object", object });
+    this.port.send({ type: "promise-object", object });
     const unpin = this.objects.pin(entry);
     return void this.objects
       .whenSettled([entry], 1, undefined)
@@ -262,12 +219,12 @@ export class Driver {
   #publish({ id: object, state, inner = [] }: ObjectEntry): void {
     if (!state) return;
     const { sizeBytes = 0, inline, error } = state;
-    const { session } = this.peer;
-    if (error) session.send({ type: "put-object", object, sizeBytes, error });
+    const { port } = this;
+    if (error) port.send({ type: "put-object", object, sizeBytes, error });
     if (!inline) return; // A larger one is announced by the worker that stores it.
     const put = { type: "put-object", object, sizeBytes, inline } as const;
     const contained = inner.map(({ id }) => id);
-    session.send(contained.length > 0 ? { ...put, contained } : put, sizeBytes);
+    port.send(contained.length > 0 ? { ...put, contained } : put, sizeBytes);
   }
 
   /** Why an object is not there yet, or what became of it. */
@@ -293,12 +250,12 @@ export class Driver {
         if (this.#endedWith) reject(this.#endedWith);
         else resolve(answer);
       });
-      this.peer.session.send({ type: "query", request, ...query });
+      this.port.send({ type: "query", request, ...query });
     });
   }
 
   close(reason: string): void {
-    this.peer.leave(reason);
+    this.port.close(reason);
   }
 
   #use(ref: ObjectRef): ObjectId {
@@ -320,69 +277,26 @@ export class Driver {
     return this.actorHandle(wire.actor, wire.methods);
   }
 
-  #locateActor(actor: ActorId): Promise<PeerId> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.#located.get(actor);
-      if (waiting) return void waiting.push({ resolve, reject });
-      this.#located.set(actor, [{ resolve, reject }]);
-      return this.peer.session.send({ type: "locate-actor", actor });
-    });
-  }
-
-  #receive(message: PeerBusiness): void {
-    switch (message.type) {
+  receive(news: SubmitterNews): void {
+    switch (news.type) {
       case "object-located":
-        this.#supply.located(message.state);
-        return this.objects.settle(message.state, message.worker);
-      case "keep-copy":
-        void this.#supply.keepCopy(message.state);
-        return;
-      case "free-objects":
-        return this.#supply.free(message.objects);
-      case "actor-located": {
-        const { actor, worker, error } = message;
-        const waiting = this.#located.get(actor) ?? [];
-        this.#located.delete(actor);
-        for (const { resolve, reject } of waiting) {
-          if (worker) resolve(worker);
-          else reject(fromWireError(error!));
-        }
-        if (error) this.#caller.actorEnded(actor, fromWireError(error));
-        return;
-      }
+        return this.objects.settle(news.state, news.worker);
       case "answer":
-        return this.#answers.get(message.request)?.(message);
+        return this.#answers.get(news.request)?.(news);
       case "warning":
-        return this.onWarning(message.text);
+        return this.onWarning(news.text);
       case "refused":
-        return this.onWarning(`the coordinator refused a message: ${message.error.message}`);
+        return this.onWarning(`the coordinator refused a message: ${news.error.message}`);
       default:
-        return; // Orders for workers; a newer coordinator may also know more than this driver.
+        news satisfies never;
     }
   }
 
   #end(error: MeshError): MeshError {
     this.#endedWith = error;
-    // It would keep a script alive that has nothing left to do.
-    this.#cancelBeat();
     this.objects.end(error);
-    this.#supply.close(error);
-    for (const waiting of this.#located.values()) for (const { reject } of waiting) reject(error);
-    this.#located.clear();
     for (const settle of this.#answers.values()) settle({ type: "answer", request: 0 });
     return error;
-  }
-
-  #beat(everyMs: number): void {
-    this.#cancelBeat = this.#clock.after(everyMs, () => {
-      this.peer.session.send({
-        type: "heartbeat",
-        tasks: HEARTBEAT_TASKS_NONE,
-        links: this.peer.links.counters(),
-        storedBytes: this.#store.usedBytes,
-      });
-      this.#beat(everyMs);
-    });
   }
 }
 

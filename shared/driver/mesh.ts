@@ -32,7 +32,7 @@ export class Mesh {
 
   /** This driver's own id in the mesh. */
   get id(): string {
-    return this.#driver.peer.self;
+    return this.#driver.port.self;
   }
 
   /** Resolves, with the reason, when the connection is over. */
@@ -169,7 +169,7 @@ export class Mesh {
         origin?.kind === "call" ? `the result of ${origin.text}` : "no task of this driver";
       throw new MeshError("INVALID_ARGUMENT", `${ref} cannot be cancelled: it is ${what}`);
     }
-    this.#driver.peer.session.send({ type: "cancel-task", task: ref.id as string as TaskId });
+    this.#driver.port.send({ type: "cancel-task", task: ref.id as string as TaskId });
   }
 
   /** End an actor. Calls that have not been answered fail with `ACTOR_DIED`. */
@@ -211,10 +211,7 @@ export class Mesh {
     const task = driver.ids.next<TaskId>();
     driver.objects.create(resultOf(task), { kind: "task" });
     const ref = driver.objects.handle(resultOf(task));
-    driver.peer.session.send(
-      { type: "submit", task, callable, ...encoded },
-      encoded.args.byteLength,
-    );
+    driver.port.send({ type: "submit", task, callable, ...encoded }, encoded.args.byteLength);
     for (const temporaryRef of temporary) temporaryRef.dispose();
     return ref;
   }
@@ -235,7 +232,7 @@ export class Mesh {
       throw new MeshError("INVALID_ARGUMENT", `the options of ${constraints.name}: ${complaint}`);
     }
     this.#defined.set(key, callable);
-    this.#driver.peer.session.send(define, source.length);
+    this.#driver.port.send(define, source.length);
     return callable;
   }
 }

@@ -1,0 +1,133 @@
+import type { Clock } from "../clock.ts";
+import type { MeshError } from "../errors.ts";
+import { IdSequence, type ActorId, type ObjectId, type PeerId } from "../ids.ts";
+import type { EncodedValue } from "../objects/codec.ts";
+import type { LocalStore, StoredBytes } from "../objects/local-store.ts";
+import { ActorCaller, type AnsweredCall, type CallRequest } from "../peer/actor-caller.ts";
+import { ActorLocator } from "../peer/actor-locator.ts";
+import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
+import type { ObjectState } from "../protocol/messages.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import { ObjectSupply } from "../worker/object-supply.ts";
+import type { MeshPort, SubmitterMessage, SubmitterNews } from "./mesh-port.ts";
+
+const HEARTBEAT_TASKS_NONE: [] = [];
+
+/** A driver's own place in the mesh: a session, links to other peers, and a store. */
+export class SessionPort implements MeshPort {
+  readonly peer: MeshPeer;
+  readonly ids: IdSequence;
+  readonly clock: Clock;
+  readonly ended: Promise<MeshError>;
+  readonly #store: LocalStore;
+  readonly #supply: ObjectSupply;
+  readonly #locator: ActorLocator;
+  readonly #caller: ActorCaller;
+  #cancelBeat = (): void => {};
+
+  /** @throws MeshError what the coordinator refused this driver for. */
+  static async join(options: Omit<MeshPeerOptions, "onCopy">): Promise<SessionPort> {
+    let port: SessionPort | undefined;
+    const peer = await MeshPeer.join({
+      ...options,
+      onCopy(object) {
+        if (port) port.#supply.copied(object);
+      },
+    });
+    port = new SessionPort(peer, options);
+    return port;
+  }
+
+  private constructor(peer: MeshPeer, { clock, store }: Omit<MeshPeerOptions, "onCopy">) {
+    this.peer = peer;
+    this.clock = clock;
+    this.ids = new IdSequence(peer.self);
+    this.#store = store;
+    this.#supply = new ObjectSupply({ peer, store, allocate: (bytes) => new Uint8Array(bytes) });
+    const { session, links } = peer;
+    this.#locator = new ActorLocator((message) => session.send(message));
+    this.#caller = new ActorCaller({
+      links,
+      clock,
+      locate: (actor) => this.#locator.locate(actor),
+    });
+    this.ended = session.ended.then((error) => this.#end(error));
+    this.#beat(session.welcome.heartbeatEveryMs);
+  }
+
+  get self(): PeerId {
+    return this.peer.self;
+  }
+
+  /** Start to receive. Call it once, when whoever hears the news is ready. */
+  start(onNews: (news: SubmitterNews) => void): void {
+    this.peer.start((message) => this.#receive(message, onNews));
+  }
+
+  send(message: SubmitterMessage, valueBytes = 0): void {
+    this.peer.session.send(message, valueBytes);
+  }
+
+  keep(object: ObjectId, value: EncodedValue): void {
+    this.#supply.keep(object, value.toBytes());
+  }
+
+  fetch(state: ObjectState, signal?: AbortSignal): Promise<StoredBytes> {
+    return this.#supply.get(state.object, { known: state, ...(signal ? { signal } : {}) });
+  }
+
+  call(request: CallRequest): Promise<AnsweredCall> {
+    return this.#caller.call(request);
+  }
+
+  forgetActor(actor: ActorId): void {
+    this.#caller.forget(actor);
+  }
+
+  close(reason: string): void {
+    this.peer.leave(reason);
+  }
+
+  #receive(message: PeerBusiness, onNews: (news: SubmitterNews) => void): void {
+    switch (message.type) {
+      case "object-located":
+        this.#supply.located(message.state);
+        return onNews(message);
+      case "keep-copy":
+        void this.#supply.keepCopy(message.state);
+        return;
+      case "free-objects":
+        return this.#supply.free(message.objects);
+      case "actor-located":
+        this.#locator.located(message);
+        if (message.error) this.#caller.actorEnded(message.actor, fromWireError(message.error));
+        return;
+      case "answer":
+      case "warning":
+      case "refused":
+        return onNews(message);
+      default:
+        return; // Orders for workers; a newer coordinator may also know more than this driver.
+    }
+  }
+
+  #end(error: MeshError): MeshError {
+    // It would keep a script alive that has nothing left to do.
+    this.#cancelBeat();
+    this.#supply.close(error);
+    this.#locator.close(error);
+    return error;
+  }
+
+  #beat(everyMs: number): void {
+    this.#cancelBeat = this.clock.after(everyMs, () => {
+      this.peer.session.send({
+        type: "heartbeat",
+        tasks: HEARTBEAT_TASKS_NONE,
+        links: this.peer.links.counters(),
+        storedBytes: this.#store.usedBytes,
+      });
+      this.#beat(everyMs);
+    });
+  }
+}

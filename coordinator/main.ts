@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { MeshError } from "../shared/errors.ts";
+import { parseIceServers } from "./ice-servers.ts";
 import { startCoordinator, type CoordinatorOptions } from "./index.ts";
 import { TOKEN_ROLES, type TokenRole } from "./gateway/tokens.ts";
 
@@ -13,9 +14,10 @@ const USAGE = `manta coordinator [options]
   --port PORT           0 takes a free port (default 7777)
   --host-name NAME      also answer to this host name (repeatable)
   --allow-origin URL    let pages of this origin use the mesh (repeatable)
-  --ice-server URL      STUN or TURN server for WebRTC (repeatable)
+  --ice-server URL      stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, for WebRTC (repeatable)
   --quiet               do not say who joins and leaves
-Tokens: MANTA_ADMIN_TOKEN, MANTA_SUBMIT_TOKEN, MANTA_CONTRIBUTE_TOKEN, MANTA_VIEW_TOKEN; made up if unset.`;
+Tokens: MANTA_ADMIN_TOKEN, MANTA_SUBMIT_TOKEN, MANTA_CONTRIBUTE_TOKEN, MANTA_VIEW_TOKEN; made up if unset.
+ICE servers can come from MANTA_ICE_SERVERS, separated by spaces: arguments are seen by other users.`;
 
 /** Exit status of a command line that makes no sense. */
 const EXIT_USAGE = 2;
@@ -46,7 +48,10 @@ function readOptions(argv: readonly string[]): CoordinatorOptions {
     ...(values.host ? { host: values.host } : {}),
     hostNames: values["host-name"] ?? [],
     allowedOrigins: values["allow-origin"] ?? [],
-    iceServers: (values["ice-server"] ?? []).map((url) => ({ urls: [url] })),
+    iceServers: parseIceServers([
+      ...(values["ice-server"] ?? []),
+      ...(process.env["MANTA_ICE_SERVERS"]?.split(/\s+/).filter(Boolean) ?? []),
+    ]),
     tokens: tokensFromEnvironment(),
     ...(values.quiet ? {} : { log: (line: string) => process.stderr.write(`manta: ${line}\n`) }),
   };

@@ -66,13 +66,13 @@ test("a tab that is asked to do without WebRTC is served by the relay", async ({
     wishes: { webrtc: "0" },
     before: recordConnections,
   });
-  await expectRelayed(mesh, tab, `${await idOf(mesh, tab)} cannot use WebRTC`);
+  await expectRelayed(mesh, tab, new RegExp(`${await idOf(mesh, tab)} cannot use WebRTC`));
   expect(await connectionStats(tab.page)).toEqual([]);
 });
 
 test("a tab in a browser without WebRTC is served by the relay", async ({ mesh, tabs }) => {
   const tab = await tabs.contribute("without", { before: removeWebRtc });
-  await expectRelayed(mesh, tab, `${await idOf(mesh, tab)} cannot use WebRTC`);
+  await expectRelayed(mesh, tab, new RegExp(`${await idOf(mesh, tab)} cannot use WebRTC`));
 });
 
 test("where the network lets no direct packets through, the relay serves, and says so", async ({
@@ -80,11 +80,12 @@ test("where the network lets no direct packets through, the relay serves, and sa
   tabs,
 }) => {
   const tab = await tabs.contribute("blocked", { before: blockDirectPaths });
-  await expectRelayed(mesh, tab, "no WebRTC connection");
+  // ICE goes on for ten seconds; nobody waits for it.
+  await expectRelayed(mesh, tab, /webrtc: (not open after 1500 ms|no WebRTC connection)/);
 });
 
 /** Objects go both ways between the tab and the Node worker, and the relay says that it was it. */
-async function expectRelayed(mesh: Mesh, tab: Tab, reason: string): Promise<void> {
+async function expectRelayed(mesh: Mesh, tab: Tab, reason: RegExp): Promise<void> {
   const fromNode = mesh.remote(ones, onNode)(COUNT);
   expect(await mesh.get(mesh.remote(sum, onTab(tab))(fromNode))).toBe(COUNT);
   const fromTab = mesh.remote(ones, onTab(tab))(COUNT);
@@ -92,7 +93,7 @@ async function expectRelayed(mesh: Mesh, tab: Tab, reason: string): Promise<void
   const link = await linkBetween(mesh, ["node-1", tab.name], BYTES);
   expect(link.path).toBe("relay");
   expect(link.sentBytes).toBeGreaterThanOrEqual(BYTES);
-  expect(link.reason).toContain(reason);
+  expect(link.reason).toMatch(reason);
   await expect(tab.page.getByTestId("paths")).toContainText("relayed");
   await expect(tab.page.getByTestId("paths")).toContainText(reason);
   const { relayedBytes } = await mesh.summary();

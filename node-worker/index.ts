@@ -2,8 +2,9 @@ import { availableParallelism, totalmem } from "node:os";
 import { systemClock } from "../shared/clock.ts";
 import type { MeshError } from "../shared/errors.ts";
 import type { PeerId } from "../shared/ids.ts";
+import { listenForPeers } from "../shared/node/listen-for-peers.ts";
 import { loadPeerJs } from "../shared/node/peerjs-for-node.ts";
-import { dialWebSocket, listenWebSocket } from "../shared/node/websocket-for-node.ts";
+import { dialWebSocket } from "../shared/node/websocket-for-node.ts";
 import type { WebSocketListener } from "../shared/node/websocket-for-node.ts";
 import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../shared/peer/dialers.ts";
 import type { Welcome } from "../shared/protocol/messages.ts";
@@ -64,7 +65,7 @@ export async function runNodeWorker(options: NodeWorkerOptions): Promise<NodeWor
   let host: Host | undefined;
   try {
     const [listener, Peer] = await Promise.all([
-      listen(url, options.listenHost, (transport) => host?.accept(transport)),
+      listenForPeers(url, options.listenHost, (transport) => host?.accept(transport)),
       options.webrtc === false ? undefined : loadPeerJs((reason) => options.log(reason)),
     ]);
     host = new Host({ ...options, url: url.origin }, { spawner, listener, Peer });
@@ -187,15 +188,4 @@ function capacityOf({ capacity }: NodeWorkerOptions): Demands {
     memoryBytes: totalmem(),
     ...capacity,
   };
-}
-
-async function listen(
-  url: URL,
-  listenHost: string | undefined,
-  onTransport: (transport: Transport) => void,
-): Promise<WebSocketListener | undefined> {
-  const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  const host = listenHost ?? (isLocal ? "127.0.0.1" : undefined);
-  if (host === undefined) return undefined;
-  return await listenWebSocket({ host, port: 0, path: "/link", onTransport });
 }

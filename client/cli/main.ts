@@ -15,6 +15,8 @@ const USAGE = `manta: Ray for the web
     --host ADDRESS      listen on this address, so that others can join (default 127.0.0.1)
     --host-name NAME    also answer to this host name (repeatable)
     --allow-origin URL  let pages of this origin use the mesh (repeatable)
+    --ice-server URL    stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, for tabs behind strict
+                        networks (repeatable; or MANTA_ICE_SERVERS, separated by spaces)
   manta worker        contribute this machine: --url URL --token TOKEN; --help lists more
   manta coordinator   a coordinator alone; --help lists its options
   manta help | --version`;
@@ -34,6 +36,7 @@ async function start(argv: readonly string[]): Promise<void> {
       host: { type: "string" },
       "host-name": { type: "string", multiple: true },
       "allow-origin": { type: "string", multiple: true },
+      "ice-server": { type: "string", multiple: true },
       help: { type: "boolean" },
     },
   });
@@ -49,6 +52,7 @@ async function start(argv: readonly string[]): Promise<void> {
       ...(values.host ? ["--host", values.host] : []),
       ...(values["host-name"] ?? []).flatMap((name) => ["--host-name", name]),
       ...(values["allow-origin"] ?? []).flatMap((origin) => ["--allow-origin", origin]),
+      ...(values["ice-server"] ?? []).flatMap((server) => ["--ice-server", server]),
     ],
     restartWorkers: (sentence) => console.error(`manta: ${sentence}`),
   });

@@ -11,6 +11,8 @@ export interface LaunchOptions {
   readonly port?: number;
   /** More arguments for the coordinator's program. */
   readonly coordinatorArguments?: readonly string[];
+  /** STUN and TURN servers. By the environment: other users of this machine see arguments. */
+  readonly iceServers?: readonly string[];
   /**
    * Start a worker again when it ends by itself; this hears a sentence about it each time. Default:
    * a worker that ended stays away.
@@ -34,8 +36,12 @@ export interface Launched extends Ready {
  * @throws MeshError `START_FAILED` with what the child that failed said.
  */
 export async function launch(options: LaunchOptions = {}): Promise<Launched> {
-  const { workers: count = 1, port = 0, coordinatorArguments = [] } = options;
-  const coordinator = new Program("coordinator", ["--port", String(port), ...coordinatorArguments]);
+  const { workers: count = 1, port = 0, coordinatorArguments = [], iceServers } = options;
+  const coordinator = new Program(
+    "coordinator",
+    ["--port", String(port), ...coordinatorArguments],
+    iceServers ? { MANTA_ICE_SERVERS: iceServers.join(" ") } : {},
+  );
   const workers: (Program | KeptWorker)[] = [];
   // Workers first: they would look for a coordinator that is gone.
   const stop = async () => {

@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
 import { systemClock } from "../../shared/clock.ts";
+import { listenForPeers } from "../../shared/node/listen-for-peers.ts";
 import { loadPeerJs } from "../../shared/node/peerjs-for-node.ts";
 import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
 import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../../shared/peer/dialers.ts";
+import type { Transport } from "../../shared/transport/transport.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
@@ -16,22 +18,31 @@ const nodePlatform: Platform = {
     return { url: process.env["MANTA_URL"] ?? DEFAULT_URL, ...(token ? { token } : {}) };
   },
   openSocket: (url, deadlineMs) => dialWebSocket(url, { deadlineMs }),
-  async dialers(url, webrtc): Promise<PeerPaths> {
-    const direct = webSocketDialer((target, deadlineMs) => dialWebSocket(target, { deadlineMs }));
-    const Peer = webrtc ? await loadPeerJs() : undefined;
-    if (!Peer) {
-      const dialers: PeerPaths["dialers"] = ({ peer }) => [direct, noWebRtcDialer(peer)];
-      return { webrtc: false, dialers, close: () => {} };
-    }
-    let close = () => {};
+  async dialers(url, { webrtc = true, listenHost }): Promise<PeerPaths> {
+    let accept: ((transport: Transport) => void) | undefined;
+    const [listener, Peer] = await Promise.all([
+      listenForPeers(new URL(url), listenHost, (transport) => {
+        if (accept) accept(transport);
+        else transport.close({ code: "refused", detail: "this driver is not in the mesh yet" });
+      }),
+      webrtc ? loadPeerJs() : undefined,
+    ]);
+    let closeWebRtc = () => {};
     return {
-      webrtc: true,
-      dialers(welcome, accept) {
-        const rtc = webRtcDialer({ Peer, url, welcome, clock: systemClock, accept });
-        close = rtc.close;
+      webrtc: Peer !== undefined,
+      ...(listener ? { directUrl: listener.url } : {}),
+      dialers(welcome, acceptLink) {
+        accept = acceptLink;
+        const direct = webSocketDialer((to, deadlineMs) => dialWebSocket(to, { deadlineMs }));
+        if (!Peer) return [direct, noWebRtcDialer(welcome.peer)];
+        const rtc = webRtcDialer({ Peer, url, welcome, clock: systemClock, accept: acceptLink });
+        closeWebRtc = rtc.close;
         return [direct, rtc.dialer];
       },
-      close: () => close(),
+      close() {
+        closeWebRtc();
+        void listener?.close();
+      },
     };
   },
 };

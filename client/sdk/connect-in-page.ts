@@ -19,7 +19,7 @@ const pagePlatform: Platform = {
     return { url: url ?? location.origin, ...(token ? { token } : {}) };
   },
   openSocket: (url, deadlineMs) => openWebSocket(new WebSocket(url), { url, deadlineMs }),
-  dialers(url, webrtc): Promise<PeerPaths> {
+  dialers(url, { webrtc = true }): Promise<PeerPaths> {
     if (!webrtc || typeof RTCPeerConnection === "undefined") {
       const dialers: PeerPaths["dialers"] = ({ peer }) => [noWebRtcDialer(peer)];
       return Promise.resolve({ webrtc: false, dialers, close: () => {} });

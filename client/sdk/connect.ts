@@ -18,6 +18,11 @@ export interface ConnectOptions {
   readonly storeBytesMax?: number;
   /** Whether to use WebRTC to reach peers directly. Default true. */
   readonly webrtc?: boolean;
+  /**
+   * In Node: an address of this machine that Node workers reach, to fetch values from this driver
+   * directly. Default: 127.0.0.1 if the coordinator is on this machine, else it does not listen.
+   */
+  readonly listenHost?: string;
   /** How long to try. Default 10,000. */
   readonly timeoutMs?: number;
 }
@@ -30,11 +35,13 @@ export interface Platform {
   defaults(): { readonly url?: string; readonly token?: string };
   openSocket(url: string, deadlineMs: number): Promise<Transport>;
   /** Ways to reach other peers, better than the relay, best first. */
-  dialers(url: string, webrtc: boolean): Promise<PeerPaths>;
+  dialers(url: string, options: ConnectOptions): Promise<PeerPaths>;
 }
 
 export interface PeerPaths {
   readonly webrtc: boolean;
+  /** Where it listens for Node peers, if it does. */
+  readonly directUrl?: string;
   readonly dialers: MeshPeerOptions["dialers"];
   close(): void;
 }
@@ -59,7 +66,7 @@ export async function connectWith(
     );
   }
   const deadlineMs = options.timeoutMs ?? CONNECT_MS_MAX;
-  const paths = await platform.dialers(base, options.webrtc ?? true);
+  const paths = await platform.dialers(base, options);
   try {
     const socketUrl = `${base.replace(/^http/, "ws")}/v1/peer`;
     const port = await SessionPort.join({
@@ -73,6 +80,7 @@ export async function connectWith(
         runtime: platform.runtime,
         name: (options.name ?? platform.defaultName).slice(0, 64),
         webrtc: paths.webrtc,
+        ...(paths.directUrl ? { directUrl: paths.directUrl } : {}),
       },
     });
     const driver = new Driver(port);

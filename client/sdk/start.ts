@@ -4,7 +4,14 @@ import type { ConnectOptions } from "./connect.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
 export type StartOptions = Omit<ConnectOptions, "token"> &
-  Pick<LaunchOptions, "workers" | "cpus" | "port">;
+  Pick<LaunchOptions, "workers" | "cpus" | "port"> & {
+    /**
+     * STUN and TURN servers that WebRTC connections of all peers use: `stun:host:port`,
+     * `turn:user:password@host:port`. Default: the environment's `MANTA_ICE_SERVERS`, else none, which
+     * is enough within one network.
+     */
+    readonly iceServers?: readonly string[];
+  };
 
 /** A mesh of this process's own, with what others need to join it. */
 export interface StartedMesh {
@@ -28,11 +35,12 @@ export async function start(options: StartOptions = {}): Promise<Mesh> {
 
 /** {@link start}, for those who also let others join. */
 export async function startMesh(options: StartOptions = {}): Promise<StartedMesh> {
-  const { workers = 1, cpus, port = 0, ...connectOptions } = options;
+  const { workers = 1, cpus, port = 0, iceServers, ...connectOptions } = options;
   const launched = await launch({
     workers,
     port,
     ...(cpus === undefined ? {} : { cpus }),
+    ...(iceServers === undefined ? {} : { iceServers }),
     coordinatorArguments: ["--quiet"],
   });
   const { url, tokens, workerPids } = launched;

@@ -1,18 +1,7 @@
 import type { Clock } from "../clock.ts";
-import { MeshError } from "../errors.ts";
-import type { Introduction } from "../protocol/messages.ts";
-import type { Transport } from "../transport/transport.ts";
-import { reasonOf } from "./deadline.ts";
-import { openTransport, type Dialer } from "./dialer.ts";
 import type { Link } from "./link.ts";
 
-/** What fits into a link's reason. */
-const REASON_CHARS_MAX = 256;
-
-/** Says hello on a transport that opened; `reason` is why no better path is used. */
-export type Greet = (transport: Transport, reason: string | undefined) => Promise<Link>;
-
-/** One attempt to reach a peer, by one path after the other, shared by all who want the link. */
+/** One attempt to reach a peer, shared by all who want the link. */
 export class Attempt {
   readonly link: Promise<Link>;
   #isSettled = false;
@@ -52,41 +41,6 @@ export class Attempt {
         resolve();
       };
     });
-  }
-
-  /**
-   * @returns the link by the first path that works; nothing if the attempt was settled meanwhile.
-   * @throws MeshError `PEER_UNREACHABLE` that says of each path why it failed.
-   */
-  async tryPaths(
-    clock: Clock,
-    dialers: readonly Dialer[],
-    introduction: Introduction,
-    greet: Greet,
-  ): Promise<Link | undefined> {
-    const failures: string[] = [];
-    for (const dialer of dialers) {
-      if (this.#isSettled) return undefined;
-      try {
-        const obstacle = dialer.obstacle(introduction);
-        if (obstacle !== undefined) throw new MeshError("PEER_UNREACHABLE", obstacle);
-        const transport = await openTransport(dialer, introduction, clock);
-        if (this.#isSettled) {
-          transport.close({ code: "done", detail: "not needed any more" });
-          return undefined;
-        }
-        return await greet(transport, failures.join("; ").slice(0, REASON_CHARS_MAX) || undefined);
-      } catch (error) {
-        failures.push(`${dialer.path}: ${reasonOf(error)}`);
-      }
-    }
-    const { peer } = introduction;
-    throw new MeshError(
-      "PEER_UNREACHABLE",
-      `${peer} cannot be reached by any of ${dialers.length} paths: ${failures.join("; ")}; check ` +
-        `that the peer's network allows one of them, then try again`,
-      { peer },
-    );
   }
 
   #settle(): void {

@@ -4,33 +4,45 @@ import type { LinkCounters, Path } from "../protocol/messages.ts";
 /** What a heartbeat may name. The pair that was used longest ago is forgotten first. */
 const PAIRS_MAX = 4_096;
 
+/** What the links to one peer by one path have moved, and what is known of the latest one. */
+export class LinkAccount {
+  readonly counters: LinkCounters;
+
+  constructor(peer: PeerId, path: Path) {
+    this.counters = { peer, path, sentBytes: 0, receivedBytes: 0 };
+  }
+
+  /** Bytes of objects. */
+  moved(sentBytes: number, receivedBytes: number): void {
+    this.counters.sentBytes += sentBytes;
+    this.counters.receivedBytes += receivedBytes;
+  }
+
+  /** Why this path and not a better one. */
+  because(reason: string | undefined): void {
+    if (reason === undefined) delete this.counters.reason;
+    else this.counters.reason = reason;
+  }
+}
+
 /** Object bytes moved, per peer and path, over all the links there were. */
 export class LinkLedger {
-  readonly #counters = new Map<string, LinkCounters>();
+  readonly #accounts = new Map<string, LinkAccount>();
 
-  /** @returns adds to the counters of `peer` on `path`; with the reason for the latest link. */
-  counterOf(
-    peer: PeerId,
-    path: Path,
-    reason: string | undefined,
-  ): (sentBytes: number, receivedBytes: number) => void {
+  /** A new link to `peer` by `path` goes on with the account of those before. */
+  open(peer: PeerId, path: Path): LinkAccount {
     const key = `${peer} ${path}`;
-    const counters = this.#counters.get(key) ?? { peer, path, sentBytes: 0, receivedBytes: 0 };
-    if (reason === undefined) delete counters.reason;
-    else counters.reason = reason;
-    this.#counters.delete(key);
-    this.#counters.set(key, counters);
-    for (const oldest of this.#counters.keys()) {
-      if (this.#counters.size <= PAIRS_MAX) break;
-      this.#counters.delete(oldest);
+    const account = this.#accounts.get(key) ?? new LinkAccount(peer, path);
+    this.#accounts.delete(key);
+    this.#accounts.set(key, account);
+    for (const oldest of this.#accounts.keys()) {
+      if (this.#accounts.size <= PAIRS_MAX) break;
+      this.#accounts.delete(oldest);
     }
-    return (sentBytes, receivedBytes) => {
-      counters.sentBytes += sentBytes;
-      counters.receivedBytes += receivedBytes;
-    };
+    return account;
   }
 
   list(): LinkCounters[] {
-    return [...this.#counters.values()].map((counters) => ({ ...counters }));
+    return [...this.#accounts.values()].map(({ counters }) => ({ ...counters }));
   }
 }

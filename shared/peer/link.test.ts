@@ -43,7 +43,7 @@ function linkTo({ reads }: { reads: boolean }) {
     close: () => {},
   });
   const receiver = { onMessage: () => {}, onChunk: () => {} };
-  const options = { peer: "eve" as PeerId, reason: undefined, receiver, count: () => {} };
+  const options = { peer: "eve" as PeerId, reason: undefined, receiver, account: undefined };
   const link = new Link({ ...options, transport });
   return { link, transport };
 }

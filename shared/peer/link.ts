@@ -13,6 +13,7 @@ import { Outbox } from "../protocol/outbox.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { CloseReason, Transport, TransportPath } from "../transport/transport.ts";
+import type { LinkAccount } from "./link-counters.ts";
 
 /** Bad messages a peer may send on one link before the link is closed. */
 const VIOLATIONS_MAX = 3;
@@ -26,10 +27,10 @@ const UNREAD_ANSWER_BYTES_MAX = 128 * 2 ** 20;
 /** What an answer costs besides its values, roughly. */
 const ANSWER_BYTES_ESTIMATE = 64;
 
-/** Messages that only open a link. */
-type Greeting = "link-hello" | "link-welcome" | "link-refused";
+/** Messages about the link itself. */
+type LinkOwn = "link-hello" | "link-welcome" | "link-refused" | "link-reason";
 /** What a service can receive on an open link. */
-export type ServiceMessage = Exclude<LinkMessage, { type: Greeting }>;
+export type ServiceMessage = Exclude<LinkMessage, { type: LinkOwn }>;
 
 /** Where a link hands over what arrives. A handler that throws `PROTOCOL_VIOLATION` blames the peer. */
 export interface LinkReceiver {
@@ -42,16 +43,14 @@ export interface LinkOptions {
   readonly transport: Transport;
   readonly reason: string | undefined;
   readonly receiver: LinkReceiver;
-  /** Adds to the counters of this peer and path. */
-  count(sentBytes: number, receivedBytes: number): void;
+  /** Where what it moves is counted, if anywhere. */
+  readonly account: LinkAccount | undefined;
 }
 
 /** An open, authenticated connection to one peer: typed messages in batches, objects in chunks. */
 export class Link {
   readonly peer: PeerId;
   readonly path: Path;
-  /** Why this path and not a better one, if there is a reason to give. */
-  readonly reason: string | undefined;
   /** Resolves with the reason when the link ends, from either side. Never rejects. */
   readonly closed: Promise<CloseReason>;
   readonly #transport: Transport;
@@ -61,13 +60,14 @@ export class Link {
   #violations = 0;
   #unreadAnswerBytes = 0;
   #refusal: WireError | undefined;
+  #reason: string | undefined;
 
   constructor(options: LinkOptions) {
     const { peer, transport, reason } = options;
     this.peer = peer;
     this.path = pathOf(transport.path);
-    this.reason = reason;
     this.#options = options;
+    this.#setReason(reason);
     this.#transport = transport;
     this.#outbox = new Outbox(transport);
     this.closed = transport.closed.then((why) => {
@@ -78,6 +78,17 @@ export class Link {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Why this path and not a better one, if there is a reason to give. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** More is known now of why it is this path: a better one was tried on, and failed. */
+  explainPath(reason: string | undefined): void {
+    this.#setReason(reason);
+    if (reason !== undefined) this.send({ type: "link-reason", reason });
   }
 
   /** What the other end last refused of what this one sent, if anything. */
@@ -100,7 +111,7 @@ export class Link {
   sendChunk(header: ChunkHeader, payload: Uint8Array): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
     this.#outbox.flush();
-    this.#options.count(payload.byteLength, 0);
+    this.#options.account?.moved(payload.byteLength, 0);
     return this.#transport.send(encodeFrame(header, payload));
   }
 
@@ -118,7 +129,7 @@ export class Link {
       if (!isFrame(bytes)) return this.deliver(decodeBatch(bytes));
       const { header, payload } = decodeFrame(bytes);
       if (!chunkHeaders.accepts(header)) throw violation(chunkHeaders.complaint(header));
-      this.#options.count(0, payload.byteLength);
+      this.#options.account?.moved(0, payload.byteLength);
       this.#options.receiver.onChunk(this, header, payload);
     } catch (error) {
       this.#blame(error);
@@ -141,11 +152,18 @@ export class Link {
     if (!linkMessages.accepts(message)) throw violation(linkMessages.complaint(message));
     if (message.type === "link-refused") {
       this.#refusal = message.error;
+    } else if (message.type === "link-reason") {
+      this.#setReason(message.reason);
     } else if (message.type === "link-hello" || message.type === "link-welcome") {
       throw violation(`${message.type} on a link that is open already`);
     } else {
       this.#options.receiver.onMessage(this, message);
     }
+  }
+
+  #setReason(reason: string | undefined): void {
+    this.#reason = reason;
+    this.#options.account?.because(reason);
   }
 
   /** A peer that asks and does not read is cut off. */
@@ -202,6 +220,7 @@ function valueBytesOf(message: LinkMessage): number {
     case "fetch":
     case "fetch-stop":
     case "call-ack":
+    case "link-reason":
       return 0;
   }
 }

@@ -5,7 +5,7 @@ import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
 import { encodeFrame } from "../protocol/frame.ts";
 import { signTicket } from "../protocol/tickets.ts";
 import { memoryTransportPair } from "../transport/memory.ts";
-import type { CloseReason, Transport } from "../transport/transport.ts";
+import type { CloseReason } from "../transport/transport.ts";
 import type { Dialer } from "./dialer.ts";
 import { Links } from "./links.ts";
 import { quiet, TestMesh, type TestPeer } from "./test-mesh.ts";
@@ -88,40 +88,6 @@ test("without a path the error names every one of them and why", async () => {
     code: "PEER_UNREACHABLE",
     message: expect.stringMatching(/^b .*websocket: it is a browser; relay: over quota; check/),
   });
-});
-
-test("a path that does not answer is given up after its deadline, and its late transport closed", async () => {
-  const mesh = new TestMesh();
-  let open!: (transport: Transport) => void;
-  const slow: Dialer = {
-    path: "webrtc",
-    obstacle: () => undefined,
-    dial: () => new Promise((resolve) => (open = resolve)),
-  };
-  const a = mesh.add("a", { dialers: [slow, mesh.dialer("a" as PeerId)] });
-  const b = mesh.add("b");
-  const opening = a.links.to(b.id);
-  await quiet();
-  mesh.clock.advance(10_000);
-  expect((await opening).reason).toMatch(/webrtc: .* took longer than 10000 ms/);
-  const [late, other] = memoryTransportPair();
-  open(late);
-  expect(await other.closed).toMatchObject({ code: "timeout" });
-});
-
-test("a transport whose other end stays silent is given up for the next path", async () => {
-  const mesh = new TestMesh();
-  const silent: Dialer = {
-    path: "websocket",
-    obstacle: () => undefined,
-    dial: () => Promise.resolve(memoryTransportPair()[0]),
-  };
-  const a = mesh.add("a", { dialers: [silent, mesh.dialer("a" as PeerId)] });
-  mesh.add("b");
-  const opening = a.links.to("b" as PeerId);
-  await quiet();
-  mesh.clock.advance(10_000);
-  expect((await opening).reason).toMatch(/websocket: the other end did not greet/);
 });
 
 test("what the coordinator says against a peer reaches the caller", async () => {

@@ -12,6 +12,7 @@ import { expectHello, refuse, sayHello } from "./handshake.ts";
 import { LinkLedger } from "./link-counters.ts";
 import { Link, pathOf, type ServiceMessage } from "./link.ts";
 import { loopTransport } from "./loop-transport.ts";
+import { PathRunner } from "./race-paths.ts";
 
 export interface LinksOptions {
   readonly self: PeerId;
@@ -42,6 +43,8 @@ interface Peer {
   /** Open links, oldest first. */
   readonly links: Link[];
   attempt?: Attempt;
+  /** Goes on when the attempt has a link, if a better path may still open. */
+  race?: PathRunner;
   failures: number;
   /** No attempt before this time. */
   notBeforeMs: number;
@@ -117,6 +120,7 @@ export class Links {
   peerLeft(peer: PeerId): void {
     const state = this.#peers.get(peer);
     this.#peers.delete(peer);
+    state?.race?.stop();
     state?.attempt?.fail(unreachable(peer, "it has left the mesh"));
     for (const link of state?.links ?? []) link.close({ code: "peer-left" });
     for (const handler of this.#leftHandlers) handler(peer);
@@ -126,6 +130,7 @@ export class Links {
   closeAll(reason: CloseReason = { code: "done" }): void {
     this.#isClosed = true;
     for (const [peer, state] of this.#peers) {
+      state.race?.stop();
       state.attempt?.fail(unreachable(peer, "this peer is leaving the mesh"));
       for (const link of state.links) link.close(reason);
     }
@@ -166,11 +171,19 @@ export class Links {
       if (attempt.isSettled) return;
       const introduction = await this.#options.introduce(peer);
       if (introduction.error) throw fromWireError(introduction.error);
-      const link = await attempt.tryPaths(clock, dialers, introduction, (transport, reason) =>
-        this.#greet(transport, introduction, reason),
-      );
+      if (attempt.isSettled) return;
+      state.race?.stop();
+      const race = new PathRunner({
+        clock,
+        dialers,
+        introduction,
+        greet: (transport, reason) => this.#greet(transport, introduction, reason),
+      });
+      state.race = race;
+      const link = await Promise.race([race.link, attempt.link]);
       state.failures = 0;
-      if (link) attempt.succeed(link);
+      if (attempt.isSettled) return;
+      attempt.succeed(link);
     } catch (error) {
       if (attempt.isSettled) return;
       state.failures++;
@@ -207,20 +220,18 @@ export class Links {
     verifyTicket(this.#options.ticketKey, { from, to: this.self }, ticket, nowEpochMs);
     const link = this.#register(from, transport, reason);
     // It will do for those who wait while this peer dials.
-    this.#peers.get(from)?.attempt?.succeed(link);
+    const state = this.#peers.get(from);
+    state?.attempt?.succeed(link);
+    state?.race?.admitted(link);
     return link;
   }
 
   #register(peer: PeerId, transport: Transport, reason: string | undefined): Link {
-    const isLoop = peer === this.self;
-    const count = isLoop
-      ? () => undefined
-      : this.#ledger.counterOf(peer, pathOf(transport.path), reason);
     const link = new Link({
       peer,
       transport,
       reason,
-      count,
+      account: peer === this.self ? undefined : this.#ledger.open(peer, pathOf(transport.path)),
       receiver: {
         onMessage: (from, message) =>
           (this.#handlers.get(message.type) as Handler<ServiceMessage> | undefined)?.(

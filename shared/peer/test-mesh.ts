@@ -102,6 +102,18 @@ export class TestMesh {
     };
   }
 
+  /** The same, called something else, and open only after a while. */
+  slowDialer(from: PeerId, path: Dialer["path"], delayMs: number): Dialer {
+    return {
+      ...this.dialer(from),
+      path,
+      dial: ({ peer }) =>
+        new Promise((resolve) => {
+          this.clock.after(delayMs, () => resolve(this.connect(from, peer)));
+        }),
+    };
+  }
+
   /** @returns the dialler's end of a new transport; the other end accepts it. */
   connect(from: PeerId, to: PeerId): Transport {
     const ends = memoryTransportPair();

@@ -20,6 +20,8 @@ const linkSchemas = {
   }),
   "link-welcome": Type.Object({ type: Type.Literal("link-welcome") }),
   "link-refused": Type.Object({ type: Type.Literal("link-refused"), error: wireError }),
+  /** The opener knows more now of why it is this path: the hello's `reason`, anew. */
+  "link-reason": Type.Object({ type: Type.Literal("link-reason"), reason: text(256) }),
 
   /** Send the object's bytes from `offset` on, as `chunk` frames in order. */
   fetch: Type.Object({

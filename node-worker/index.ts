@@ -12,6 +12,10 @@ import type { Demands, Labels } from "../shared/protocol/schema.ts";
 import { coordinatorUrl } from "../shared/session/coordinator-url.ts";
 import type { PeerConstructor } from "../shared/transport/peerjs-api.ts";
 import type { Transport } from "../shared/transport/transport.ts";
+import { LocalStore } from "../shared/objects/local-store.ts";
+import { collectGarbage } from "../shared/node/collect-garbage.ts";
+import { FileSpill } from "../shared/node/file-spill.ts";
+import { removeLeftovers, SpillFolder } from "../shared/node/spill-folder.ts";
 import { WorkerAgent, type WorkerSnapshot } from "../shared/worker/agent.ts";
 import { Membership } from "../shared/worker/membership.ts";
 import { ThreadSpawner } from "./thread-spawner.ts";
@@ -27,8 +31,12 @@ export interface NodeWorkerOptions {
   readonly capacity?: Partial<Demands>;
   /** Besides `runtime` and `name`, which it always has. */
   readonly labels?: Labels;
-  /** Bytes of objects it keeps. Default: a quarter of the memory, at most 4 GiB. */
+  /** Bytes of objects it has in memory, at most. Default: 30 % of the machine's. */
   readonly storeBytesMax?: number;
+  /** Where objects go that do not fit in memory. Default: the folder for temporary files. */
+  readonly spillDir?: string;
+  /** Bytes of objects on disk, at most; 0 for none. Default: as many as there is room for. */
+  readonly spillBytesMax?: number;
   /** Whether to use WebRTC, to reach tabs directly. Default true. */
   readonly webrtc?: boolean;
   /**
@@ -50,7 +58,7 @@ export interface NodeWorker {
 }
 
 const DIAL_MS_MAX = 10_000;
-const STORE_BYTES_MAX = 4 * 2 ** 30;
+const STORE_SHARE = 0.3;
 /** Executors kept warm: enough for the first tasks, the others start in tens of milliseconds. */
 const EXECUTORS_WARM = 2;
 /**
@@ -64,6 +72,7 @@ export async function runNodeWorker(options: NodeWorkerOptions): Promise<NodeWor
   const spawner = new ThreadSpawner({ settings: { workerName: options.name } });
   let host: Host | undefined;
   try {
+    void removeLeftovers(options.spillDir);
     const [listener, Peer] = await Promise.all([
       listenForPeers(url, options.listenHost, (transport) => host?.accept(transport)),
       options.webrtc === false ? undefined : loadPeerJs((reason) => options.log(reason)),
@@ -140,7 +149,7 @@ class Host implements NodeWorker {
   }
 
   async #join(): Promise<WorkerAgent> {
-    const { url, token, name, storeBytesMax } = this.#options;
+    const { url, token, name } = this.#options;
     const { spawner, listener, Peer } = this.#parts;
     const capacity = capacityOf(this.#options);
     const cpus = Math.max(1, Math.ceil(capacity.cpuMilli / 1_000));
@@ -162,8 +171,8 @@ class Host implements NodeWorker {
       spawner,
       executorsMin: Math.min(EXECUTORS_WARM, cpus),
       executorsMax: cpus,
-      storeBytesMax: storeBytesMax ?? Math.min(STORE_BYTES_MAX, Math.floor(totalmem() / 4)),
-      allocate: (sizeBytes) => new Uint8Array(new SharedArrayBuffer(sizeBytes)),
+      store: newStore(this.#options),
+      allocate: allocateShared,
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       log: (text) => this.#options.log(text),
     });
@@ -179,6 +188,18 @@ class Host implements NodeWorker {
     this.#closeWebRtc = () => rtc.close();
     return [direct, rtc.dialer];
   }
+}
+
+const allocateShared = (sizeBytes: number) => new Uint8Array(new SharedArrayBuffer(sizeBytes));
+
+function newStore({ storeBytesMax, spillDir, spillBytesMax }: NodeWorkerOptions): LocalStore {
+  return new LocalStore({
+    bytesMax: storeBytesMax ?? Math.floor(totalmem() * STORE_SHARE),
+    ...(spillBytesMax === undefined ? {} : { diskBytesMax: spillBytesMax }),
+    spill: new FileSpill(new SpillFolder(spillDir)),
+    allocate: allocateShared,
+    collect: () => collectGarbage("major"),
+  });
 }
 
 function capacityOf({ capacity }: NodeWorkerOptions): Demands {

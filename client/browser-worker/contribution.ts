@@ -4,6 +4,7 @@ import { MeshError, type ErrorCode } from "../../shared/errors.ts";
 import { noWebRtcDialer, webRtcDialer } from "../../shared/peer/dialers.ts";
 import type { Welcome } from "../../shared/protocol/messages.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
+import { LocalStore } from "../../shared/objects/local-store.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
 import { WorkerAgent, type WorkerSnapshot } from "../../shared/worker/agent.ts";
 import { Membership } from "../../shared/worker/membership.ts";
@@ -173,7 +174,7 @@ class TabContribution implements Contribution {
       spawner: cage,
       executorsMin: 1,
       executorsMax: executors,
-      storeBytesMax: Math.floor(storeBytesMax * AGENT_STORE_SHARE),
+      store: new LocalStore({ bytesMax: Math.floor(storeBytesMax * AGENT_STORE_SHARE) }),
       allocate: (sizeBytes) => new Uint8Array(sizeBytes),
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       // oxlint-disable-next-line no-console -- the one place where a tab's engine can be looked into

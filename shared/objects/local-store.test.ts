@@ -32,8 +32,8 @@ test("accounts for every byte, whatever is put and deleted", () => {
         } else {
           expect(store.delete(object(n))).toBe(model.delete(object(n)));
         }
-        expect(store.usedBytes).toBe(used());
-        expect(store.size).toBe(model.size);
+        expect(store.usage().memoryBytes).toBe(used());
+        expect(store.usage().objects).toBe(model.size);
       }
       for (const [id, size] of model) expect(store.get(id)?.length).toBe(size);
     }),
@@ -59,5 +59,5 @@ test("an object that is here already stays as it is", () => {
   store.put(object(1), Uint8Array.of(1, 2));
   store.put(object(1), Uint8Array.of(9));
   expect(store.get(object(1))).toEqual(Uint8Array.of(1, 2));
-  expect(store.usedBytes).toBe(2);
+  expect(store.usage().memoryBytes).toBe(2);
 });

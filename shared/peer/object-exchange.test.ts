@@ -65,7 +65,7 @@ test.each([0, 1, 1000, 3 * SOCKET_CHUNK_BYTES + 17])(
       0,
     );
     expect(b.copies).toEqual([object]);
-    expect(b.store.usedBytes).toBe(sizeBytes);
+    expect(b.store.usage().memoryBytes).toBe(sizeBytes);
     expect(Buffer.compare(await c.exchange.fetch(object, at(bytes, b), { allocate }), bytes)).toBe(
       0,
     );

@@ -1,6 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { ObjectId } from "../ids.ts";
-import type { LocalStore, StoredObject } from "../objects/local-store.ts";
+import type { LocalStore } from "../objects/local-store.ts";
 import { REFS_PER_MESSAGE_MAX, RTC_CHUNK_BYTES, SOCKET_CHUNK_BYTES } from "../protocol/limits.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { Link } from "./link.ts";
@@ -13,7 +13,6 @@ const WAITING_MAX = REFS_PER_MESSAGE_MAX;
 
 interface Sending {
   readonly object: ObjectId;
-  readonly stored: StoredObject;
   readonly offset: number;
   isStopped: boolean;
 }
@@ -37,35 +36,25 @@ export class ObjectServer {
     this.#onMissing = onMissing;
     links.onMessage("fetch", (link, { object, offset }) => this.#request(link, object, offset));
     links.onMessage("fetch-stop", (link, { object }) => this.#stop(link, object));
-    links.onDown((link) => {
-      const queue = this.#queues.get(link);
-      for (const { stored } of queue?.waiting.splice(0) ?? []) stored.close();
-      this.#queues.delete(link);
-    });
+    links.onDown((link) => this.#queues.delete(link));
   }
 
   #request(link: Link, object: ObjectId, offset: number): void {
     this.#stop(link, object);
-    const stored = this.#store.open(object);
-    if (!stored) {
-      this.#onMissing(object);
-      const message = `${object} is not in this peer's store; ask where it is and fetch it there`;
-      return refuse(link, object, new MeshError("OBJECT_LOST", message, { object }));
-    }
-    if (offset > stored.sizeBytes) {
-      stored.close();
+    const sizeBytes = this.#store.sizeOf(object);
+    if (sizeBytes === undefined) return this.#missing(link, object);
+    if (offset > sizeBytes) {
       throw new MeshError(
         "PROTOCOL_VIOLATION",
-        `fetch of ${object} from byte ${offset}, of ${stored.sizeBytes}`,
+        `fetch of ${object} from byte ${offset}, of ${sizeBytes}`,
       );
     }
     const queue = this.#queueOf(link);
     if (queue.waiting.length >= WAITING_MAX) {
-      stored.close();
       const message = `${WAITING_MAX} objects wait to be sent on this link; fetch fewer at once`;
       return refuse(link, object, new MeshError("QUOTA_EXCEEDED", message, { object }));
     }
-    const sending: Sending = { object, stored, offset, isStopped: false };
+    const sending: Sending = { object, offset, isStopped: false };
     queue.requests.set(object, sending);
     queue.waiting.push(sending);
     this.#startNext(link, queue);
@@ -78,9 +67,7 @@ export class ObjectServer {
     sending.isStopped = true;
     queue.requests.delete(object);
     const index = queue.waiting.indexOf(sending);
-    if (index < 0) return;
-    queue.waiting.splice(index, 1);
-    sending.stored.close();
+    if (index >= 0) queue.waiting.splice(index, 1);
   }
 
   #startNext(link: Link, queue: Queue): void {
@@ -89,7 +76,6 @@ export class ObjectServer {
       if (!next) return;
       queue.sending++;
       void this.#send(link, next).finally(() => {
-        next.stored.close();
         queue.sending--;
         if (queue.requests.get(next.object) === next) queue.requests.delete(next.object);
         this.#startNext(link, queue);
@@ -98,7 +84,10 @@ export class ObjectServer {
   }
 
   async #send(link: Link, sending: Sending): Promise<void> {
-    const { object, stored } = sending;
+    const { object } = sending;
+    // Not before its turn: what is open cannot make room for others.
+    const stored = this.#store.open(object);
+    if (!stored) return this.#missing(link, object);
     const { sizeBytes: totalBytes } = stored;
     const chunkBytes = chunkBytesOn(link);
     let { offset } = sending;
@@ -113,7 +102,15 @@ export class ObjectServer {
       } while (offset < totalBytes && link.isOpen && !sending.isStopped);
     } catch (error) {
       if (link.isOpen) refuse(link, object, error);
+    } finally {
+      stored.close();
     }
+  }
+
+  #missing(link: Link, object: ObjectId): void {
+    this.#onMissing(object);
+    const message = `${object} is not in this peer's store; ask where it is and fetch it there`;
+    refuse(link, object, new MeshError("OBJECT_LOST", message, { object }));
   }
 
   #queueOf(link: Link): Queue {

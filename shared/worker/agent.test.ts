@@ -149,7 +149,7 @@ async function joined({ storeBytesMax = 2 ** 24 } = {}) {
     spawner,
     executorsMin: 1,
     executorsMax: 2,
-    storeBytesMax,
+    store: new LocalStore({ bytesMax: storeBytesMax }),
     dialers: () => [],
     allocate: (size) => new Uint8Array(size),
     log: (text) => expect.fail(text),

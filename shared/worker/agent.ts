@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { CallableId, ObjectId, PeerId } from "../ids.ts";
 import { resultOf as resultIdOf } from "../ids.ts";
-import { LocalStore } from "../objects/local-store.ts";
+import type { LocalStore } from "../objects/local-store.ts";
 import { ActorHost, type CallOutcome } from "../peer/actor-host.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
 import type { Call } from "../protocol/link-messages.ts";
@@ -10,16 +10,18 @@ import type { Define, LinkCounters, Run } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
 import { boundedError, fromWireError, toWireError } from "../protocol/wire-error.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
+import { ArgumentPins } from "./argument-pins.ts";
 import type { BackendReport, ExecutorSpawner, ObjectBytes, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
 import { MachineRunner } from "./machine-runner.ts";
 import { emptyState } from "./machine/state.ts";
-import type { MachineEffect, Outcome, TaskOrder } from "./machine/types.ts";
+import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
 import { ObjectSupply } from "./object-supply.ts";
 import { OrderBook, type OpenOrder } from "./order-book.ts";
+import { ResultRoom } from "./result-room.ts";
 import { resultOf } from "./results.ts";
 
-export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "store" | "onCopy" | "hello"> {
+export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "onCopy" | "hello"> {
   readonly hello: Omit<MeshPeerOptions["hello"], "role" | "capacity"> & {
     readonly capacity: Demands;
   };
@@ -27,7 +29,6 @@ export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "store" | "onC
   /** Executors for tasks: how many are kept warm, how many there may be. */
   readonly executorsMin: number;
   readonly executorsMax: number;
-  readonly storeBytesMax: number;
   /** Makes the buffers that fetched objects arrive in. */
   allocate(sizeBytes: number): ObjectBytes;
   /** For the host's log: what the coordinator refused, in words. */
@@ -74,6 +75,7 @@ export class WorkerAgent {
   readonly #crew: ExecutorCrew;
   readonly #actors: ActorHost;
   readonly #held: HeldRefs;
+  readonly #pins: ArgumentPins;
   readonly #orders: OrderBook;
   readonly #callables = new Map<CallableId, Define>();
   readonly #fetches = new Map<ObjectId, AbortController>();
@@ -89,11 +91,10 @@ export class WorkerAgent {
   /** @throws MeshError what the coordinator refused this worker for. */
   static async join(options: WorkerAgentOptions): Promise<WorkerAgent> {
     let agent: WorkerAgent | undefined;
-    const store = new LocalStore({ bytesMax: options.storeBytesMax });
+    const { store } = options;
     const peer = await MeshPeer.join({
       ...options,
       hello: { ...options.hello, role: "worker" },
-      store,
       onCopy(object) {
         if (agent) agent.#supply.copied(object);
       },
@@ -113,7 +114,9 @@ export class WorkerAgent {
       store,
       allocate: (sizeBytes) => options.allocate(sizeBytes),
     });
-    this.#orders = new OrderBook((object) => this.#supply.here(object));
+    this.#pins = new ArgumentPins(store);
+    this.#orders = new OrderBook(this.#pins);
+    const room = new ResultRoom(store, ({ key }) => this.#resultNamed(key));
     this.#held = new HeldRefs((type, objects) => peer.session.send({ type, objects }));
     const settings = {
       workerName: hello.name,
@@ -128,6 +131,7 @@ export class WorkerAgent {
       spawner,
       held: this.#held,
       dispatch: (stimulus) => this.#machine.dispatch(stimulus),
+      admit: (outcome, deliver) => room.admit(outcome, deliver),
       fetch: (object) => this.#supply.get(object),
       onBackendChosen: (report) => {
         this.#backend = report;
@@ -164,7 +168,7 @@ export class WorkerAgent {
       tasksDone: this.#tasksDone,
       tasksFailed: this.#tasksFailed,
       actors: actors.size,
-      storedBytes: this.#store.usedBytes,
+      storedBytes: this.#store.storedBytes,
       links: this.#peer.links.counters(),
       current: [...new Set(running.map(({ name }) => name))],
       ...(this.#backend ? { backend: this.#backend } : {}),
@@ -353,6 +357,8 @@ export class WorkerAgent {
     this.#fetches.set(object, abort);
     const isWanted = () => this.#fetches.get(object) === abort && this.#fetches.delete(object);
     try {
+      await this.#pins.whenAdmitted(object);
+      abort.signal.throwIfAborted();
       const state = this.#orders.whereabouts(object);
       const bytes = await this.#supply.get(object, {
         known: state,
@@ -368,6 +374,15 @@ export class WorkerAgent {
       this.#orders.forgetObject(object);
       this.#machine.dispatch({ type: "object-failed", object, error: toWireError(error) });
     }
+  }
+
+  /** The name of an order's result. What it ran with may give way to it. */
+  #resultNamed(key: OrderKey): ObjectId | undefined {
+    const order = this.#machine.state.orders.get(key);
+    this.#pins.close(key);
+    return order?.kind === "call"
+      ? this.#orders.get(key)?.call?.result
+      : order && resultIdOf(order.task);
   }
 
   #reportTask({ key, task, attempt }: TaskOrder, outcome: Outcome): void {
@@ -418,7 +433,7 @@ export class WorkerAgent {
         type: "heartbeat",
         tasks,
         links: links.counters().slice(0, HEARTBEAT_LINKS_MAX),
-        storedBytes: this.#store.usedBytes,
+        storedBytes: this.#store.storedBytes,
       });
       this.#changed();
       this.#heartbeatLater();

@@ -4,12 +4,14 @@ import type { BackendReport, ExecutorHandle, ExecutorSpawner } from "./executor-
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import type { HeldRefs } from "./held-refs.ts";
 import type { Stimulus } from "./machine-runner.ts";
-import type { ExecutorId } from "./machine/types.ts";
+import type { ExecutorId, Outcome } from "./machine/types.ts";
 
 export interface ExecutorCrewOptions {
   readonly spawner: ExecutorSpawner;
   readonly held: HeldRefs;
   dispatch(stimulus: Stimulus): void;
+  /** Passes an outcome on when there is room for its value. */
+  admit(outcome: Outcome, deliver: (outcome: Outcome) => void): void;
   /** The value behind a ref that user code holds. */
   fetch(object: ObjectId): Promise<ObjectBytes>;
   onBackendChosen(report: BackendReport): void;
@@ -47,7 +49,9 @@ export class ExecutorCrew {
         onReady: () => options.dispatch({ type: "executor-ready", executor: id }),
         onOutcomes(outcomes) {
           for (const outcome of outcomes) {
-            options.dispatch({ type: "order-finished", executor: id, outcome });
+            options.admit(outcome, (admitted) =>
+              options.dispatch({ type: "order-finished", executor: id, outcome: admitted }),
+            );
           }
         },
         onHold: (objects) => held.hold(id, objects),

@@ -1,4 +1,3 @@
-import { LinkedSet } from "../collections/linked-set.ts";
 import { MeshError } from "../errors.ts";
 import type { ObjectId } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
@@ -14,6 +13,8 @@ export interface GetOptions {
   /** What the coordinator said of the object; without, it is asked. */
   readonly known?: ObjectState | undefined;
   readonly signal?: AbortSignal;
+  /** The mesh will count on what comes; else it is a copy that may give way. */
+  readonly isKept?: boolean;
   /** None of its places delivered it; the coordinator is asked again. */
   onMissed?(error: MeshError): void;
 }
@@ -31,29 +32,18 @@ interface Waiter {
 }
 
 /**
- * The objects of a worker: those it made, which it keeps until they are freed, and copies of others
+ * The objects of a peer: those it made, which it keeps until they are freed, and copies of others
  * that its work needs, which give way to newer ones when the store is full.
  */
 export class ObjectSupply {
   readonly #options: ObjectSupplyOptions;
-  /** Copies that the mesh can do without, least recently used first. */
-  readonly #copies = new LinkedSet<ObjectId>();
   readonly #located = new Map<ObjectId, Waiter[]>();
-  /** Bytes of fetches under way. */
-  #expectedBytes = 0;
-  /** Settles when the fetch that came last has room; the next waits behind it. */
-  #line: Promise<unknown> = Promise.resolve();
-  #onFetchEnded = (): void => {};
   #closed: MeshError | undefined;
 
   constructor(options: ObjectSupplyOptions) {
     this.#options = options;
-  }
-
-  /** What is here already, if it is. */
-  here(object: ObjectId): ObjectBytes | undefined {
-    if (this.#copies.has(object)) this.#copies.moveToEnd(object);
-    return this.#options.store.get(object);
+    const { store, peer } = options;
+    store.onDropped = (object) => peer.session.send({ type: "copy-lost", object });
   }
 
   /**
@@ -62,16 +52,17 @@ export class ObjectSupply {
    */
   async get(object: ObjectId, options: GetOptions = {}): Promise<ObjectBytes> {
     const { known, signal } = options;
+    const { store } = this.#options;
     // Of many arguments, only the first few came along.
     let state = known?.inline || known?.locations || known?.error ? known : undefined;
     for (let locates = 0; ; locates++) {
-      const stored = this.here(object);
+      const stored = store.get(object) ?? (store.has(object) && (await store.load(object)));
       if (stored) return stored;
       state ??= await this.#locate(object);
       if (state.error) throw fromWireError(state.error);
       if (state.inline) return state.inline;
       try {
-        return await this.#fetch(state, signal);
+        return await this.#fetch(state, options);
       } catch (error) {
         // Its places may have changed since the coordinator named them.
         const isLost = MeshError.is(error) && error.code === "OBJECT_LOST";
@@ -88,13 +79,11 @@ export class ObjectSupply {
    * @throws MeshError `STORE_FULL` or `OBJECT_TOO_LARGE`.
    */
   keep(object: ObjectId, bytes: ObjectBytes): void {
-    this.#makeRoom(bytes.byteLength);
     this.#options.store.put(object, bytes);
   }
 
   /** The exchange has put a copy into the store. */
   copied(object: ObjectId): void {
-    this.#copies.add(object);
     this.#options.peer.session.send({ type: "copy-added", object });
   }
 
@@ -106,9 +95,10 @@ export class ObjectSupply {
     const { object } = state;
     const { session } = this.#options.peer;
     try {
-      if (!this.#options.store.has(object)) await this.get(object, { known: state });
-      this.#copies.delete(object);
-      if (this.#options.store.has(object)) return session.send({ type: "copy-kept", object });
+      if (!this.#options.store.has(object)) {
+        await this.get(object, { known: state, isKept: true });
+      }
+      if (this.#options.store.keep(object)) return session.send({ type: "copy-kept", object });
       throw new MeshError("OBJECT_LOST", `the copy of ${object} gave way before it was to be kept`);
     } catch (error) {
       session.send({ type: "copy-refused", object, error: toWireError(error) });
@@ -117,10 +107,7 @@ export class ObjectSupply {
 
   /** Nobody refers to these any more. */
   free(objects: readonly ObjectId[]): void {
-    for (const object of objects) {
-      this.#copies.delete(object);
-      this.#options.store.delete(object);
-    }
+    for (const object of objects) this.#options.store.delete(object);
   }
 
   /** The coordinator's answer to `locate-object`. */
@@ -150,13 +137,11 @@ export class ObjectSupply {
     });
   }
 
-  async #fetch(state: ObjectState, signal: AbortSignal | undefined): Promise<ObjectBytes> {
+  async #fetch(state: ObjectState, { signal, isKept = false }: GetOptions): Promise<ObjectBytes> {
     const { object, sizeBytes = 0, locations = [] } = state;
-    const admitted = this.#line.then(() => this.#admit(object, sizeBytes, signal));
-    this.#line = admitted.catch(() => {});
-    await admitted;
+    const { peer, store } = this.#options;
+    const endReservation = await store.reserve(object, sizeBytes, { isKept, signal });
     try {
-      const { peer } = this.#options;
       return await peer.exchange.fetch(
         object,
         { sizeBytes, locations },
@@ -166,35 +151,7 @@ export class ObjectSupply {
         },
       );
     } finally {
-      this.#expectedBytes -= sizeBytes;
-      this.#onFetchEnded();
-    }
-  }
-
-  /**
-   * Two fetches that fit one after the other, but not both at once, are made one after the other:
-   * what the first brings can give way to the second.
-   */
-  async #admit(object: ObjectId, sizeBytes: number, signal?: AbortSignal): Promise<void> {
-    const { store } = this.#options;
-    while (!store.has(object) && sizeBytes <= store.bytesMax) {
-      signal?.throwIfAborted();
-      this.#makeRoom(sizeBytes);
-      const fits = store.usedBytes + this.#expectedBytes + sizeBytes <= store.bytesMax;
-      if (fits || this.#expectedBytes === 0) break;
-      await new Promise<void>((resolve) => (this.#onFetchEnded = resolve));
-    }
-    this.#expectedBytes += sizeBytes;
-  }
-
-  /** Drop copies that others have too, until so many bytes fit. */
-  #makeRoom(sizeBytes: number): void {
-    const { store, peer } = this.#options;
-    while (store.usedBytes + this.#expectedBytes + sizeBytes > store.bytesMax) {
-      const object = this.#copies.first;
-      if (object === undefined) return;
-      this.#copies.delete(object);
-      if (store.delete(object)) peer.session.send({ type: "copy-lost", object });
+      endReservation();
     }
   }
 }

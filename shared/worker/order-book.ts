@@ -2,6 +2,7 @@ import type { ActorId, ObjectId, PeerId } from "../ids.ts";
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, ObjectState, Run } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
+import type { ArgumentPins } from "./argument-pins.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import type { OrderKey, Outcome } from "./machine/types.ts";
 
@@ -30,12 +31,12 @@ export class OrderBook {
   readonly #orders = new Map<OrderKey, OpenOrder>();
   readonly #waiting = new Map<ObjectId, Set<OpenOrder>>();
   readonly #whereabouts = new Map<ObjectId, ObjectState>();
-  readonly #here: (object: ObjectId) => ObjectBytes | undefined;
+  readonly #pins: ArgumentPins;
   #next = 0;
 
-  /** @param here gives the bytes of objects that need not be fetched. */
-  constructor(here: (object: ObjectId) => ObjectBytes | undefined) {
-    this.#here = here;
+  /** @param pins gives the bytes of objects that need not be fetched, and keeps them here. */
+  constructor(pins: ArgumentPins) {
+    this.#pins = pins;
   }
 
   openRun(run: Run, callable: Define): OpenOrder {
@@ -87,7 +88,9 @@ export class OrderBook {
 
   /** An awaited object is here. */
   arrived(object: ObjectId, bytes: ObjectBytes): void {
-    for (const order of this.#waiting.get(object) ?? []) order.bytes.set(object, bytes);
+    for (const open of this.#waiting.get(object) ?? []) {
+      open.bytes.set(object, this.#pins.take(open.order.key, object) ?? bytes);
+    }
     this.forgetObject(object);
   }
 
@@ -101,6 +104,7 @@ export class OrderBook {
   close(key: OrderKey): OpenOrder | undefined {
     const order = this.#orders.get(key);
     this.#orders.delete(key);
+    this.#pins.close(key);
     for (const object of order?.dependencies ?? []) {
       const waiting = this.#waiting.get(object);
       if (order && waiting?.delete(order) && waiting.size === 0) this.forgetObject(object);
@@ -108,20 +112,27 @@ export class OrderBook {
     return order;
   }
 
-  #open(order: OpenOrder, states: readonly ObjectState[] = []): OpenOrder {
-    for (const object of order.dependencies) {
-      const bytes = order.bytes.get(object) ?? this.#here(object);
+  #open(open: OpenOrder, states: readonly ObjectState[] = []): OpenOrder {
+    const { order, dependencies } = open;
+    const sizes = new Map(states.map(({ object, sizeBytes }) => [object, sizeBytes]));
+    const stored = dependencies.filter((object) => !open.bytes.has(object));
+    this.#pins.open(
+      order.key,
+      stored.map((object) => ({ object, sizeBytes: sizes.get(object) })),
+    );
+    for (const object of dependencies) {
+      const bytes = open.bytes.get(object) ?? this.#pins.take(order.key, object);
       if (bytes) {
-        order.bytes.set(object, bytes);
+        open.bytes.set(object, bytes);
         continue;
       }
       const waiting = this.#waiting.get(object) ?? new Set();
-      this.#waiting.set(object, waiting.add(order));
+      this.#waiting.set(object, waiting.add(open));
     }
     for (const state of states) {
       if (this.#waiting.has(state.object)) this.#whereabouts.set(state.object, state);
     }
-    this.#orders.set(order.order.key, order);
-    return order;
+    this.#orders.set(order.key, open);
+    return open;
   }
 }

@@ -18,6 +18,15 @@ test("amounts are read with their units", () => {
   });
 });
 
+test("where and how much may be moved to disk", () => {
+  const argv = ["--spill-dir", "/scratch", "--spill-bytes", "2TiB"];
+  expect(readArguments(argv, token)).toMatchObject({
+    spillDir: "/scratch",
+    spillBytesMax: 2 * 2 ** 40,
+  });
+  expect(readArguments(["--spill-bytes", "0"], token)).toMatchObject({ spillBytesMax: 0 });
+});
+
 test("labels and switches", () => {
   const argv = ["--label", "zone=a", "--label", "disk=fast=1", "--no-webrtc", "--name", "w"];
   expect(readArguments(argv, token)).toMatchObject({

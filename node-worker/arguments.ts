@@ -10,7 +10,10 @@ export const USAGE = `manta worker [options]
   --cpus NUMBER         CPUs to offer (default: all)
   --gpus NUMBER         GPUs to offer (default 0)
   --memory SIZE         memory to offer, such as 8GiB (default: all)
-  --store-bytes SIZE    memory for objects (default: a quarter, at most 4GiB)
+  --store-bytes SIZE    memory for objects (default: 30 % of this machine's)
+  --spill-dir FOLDER    where objects go that do not fit in memory (default: the system's
+                        folder for temporary files)
+  --spill-bytes SIZE    disk for objects, at most; 0 for none (default: what is free)
   --label KEY=VALUE     tasks can ask for it (repeatable)
   --listen-host ADDRESS take direct links of other Node peers here
                         (default 127.0.0.1 if the coordinator is on this machine, else none)
@@ -36,6 +39,8 @@ export function readArguments(
       gpus: { type: "string" },
       memory: { type: "string" },
       "store-bytes": { type: "string" },
+      "spill-dir": { type: "string" },
+      "spill-bytes": { type: "string" },
       label: { type: "string", multiple: true },
       "listen-host": { type: "string" },
       "no-webrtc": { type: "boolean" },
@@ -48,6 +53,8 @@ export function readArguments(
   if (values.gpus !== undefined) capacity.gpuMilli = thousandths("--gpus", values.gpus, 64);
   if (values.memory !== undefined) capacity.memoryBytes = bytes("--memory", values.memory);
   const storeBytes = values["store-bytes"];
+  const spillDir = values["spill-dir"];
+  const spillBytes = values["spill-bytes"];
   const listenHost = values["listen-host"];
   return {
     url: values.url ?? environment["MANTA_URL"] ?? "http://127.0.0.1:7777",
@@ -57,6 +64,8 @@ export function readArguments(
     labels: Object.fromEntries((values.label ?? []).map(label)),
     webrtc: !values["no-webrtc"],
     ...(storeBytes === undefined ? {} : { storeBytesMax: bytes("--store-bytes", storeBytes) }),
+    ...(spillDir === undefined ? {} : { spillDir }),
+    ...(spillBytes === undefined ? {} : { spillBytesMax: bytes("--spill-bytes", spillBytes) }),
     ...(listenHost === undefined ? {} : { listenHost }),
   };
 }

@@ -14,6 +14,7 @@ import type { PeerConstructor } from "../shared/transport/peerjs-api.ts";
 import type { Transport } from "../shared/transport/transport.ts";
 import { LocalStore } from "../shared/objects/local-store.ts";
 import { collectGarbage } from "../shared/node/collect-garbage.ts";
+import { defaultStoreBytes } from "../shared/node/default-store-bytes.ts";
 import { FileSpill } from "../shared/node/file-spill.ts";
 import { removeLeftovers, SpillFolder } from "../shared/node/spill-folder.ts";
 import { WorkerAgent, type WorkerSnapshot } from "../shared/worker/agent.ts";
@@ -58,7 +59,6 @@ export interface NodeWorker {
 }
 
 const DIAL_MS_MAX = 10_000;
-const STORE_SHARE = 0.3;
 /** Executors kept warm: enough for the first tasks, the others start in tens of milliseconds. */
 const EXECUTORS_WARM = 2;
 /**
@@ -194,7 +194,7 @@ const allocateShared = (sizeBytes: number) => new Uint8Array(new SharedArrayBuff
 
 function newStore({ storeBytesMax, spillDir, spillBytesMax }: NodeWorkerOptions): LocalStore {
   return new LocalStore({
-    bytesMax: storeBytesMax ?? Math.floor(totalmem() * STORE_SHARE),
+    bytesMax: storeBytesMax ?? defaultStoreBytes(),
     ...(spillBytesMax === undefined ? {} : { diskBytesMax: spillBytesMax }),
     spill: new FileSpill(new SpillFolder(spillDir)),
     allocate: allocateShared,

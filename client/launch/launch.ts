@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { defaultStoreBytes } from "../../shared/node/default-store-bytes.ts";
 import { KeptWorker } from "./kept-worker.ts";
 import { Program, type Ready } from "./program.ts";
 
@@ -7,6 +8,10 @@ export interface LaunchOptions {
   readonly workers?: number;
   /** CPUs each of them offers. Default: this machine's, shared out. */
   readonly cpus?: number;
+  /** Bytes of objects each of them has in memory, at most. Default: 30 % of the machine's, shared out. */
+  readonly workerStoreBytes?: number;
+  /** Where workers move what does not fit. Default: the system's folder for temporary files. */
+  readonly spillDir?: string;
   /** Port of the coordinator. Default 0: a free one. */
   readonly port?: number;
   /** More arguments for the coordinator's program. */
@@ -68,10 +73,12 @@ export async function launch(options: LaunchOptions = {}): Promise<Launched> {
 function startWorker(
   name: string,
   { url, tokens }: Ready,
-  { workers = 1, cpus, restartWorkers }: LaunchOptions,
+  { workers = 1, cpus, workerStoreBytes, spillDir, restartWorkers }: LaunchOptions,
 ): Program | KeptWorker {
   const cpusEach = cpus ?? Math.max(1, Math.floor(availableParallelism() / workers));
-  const flags = ["--name", name, "--cpus", String(cpusEach)];
+  const storeBytes = workerStoreBytes ?? Math.floor(defaultStoreBytes() / workers);
+  const flags = ["--name", name, "--cpus", String(cpusEach), "--store-bytes", String(storeBytes)];
+  if (spillDir !== undefined) flags.push("--spill-dir", spillDir);
   const environment = { MANTA_URL: url, MANTA_TOKEN: tokens.contribute };
   const start = () => new Program("node-worker", flags, environment);
   return restartWorkers ? new KeptWorker({ name, start, say: restartWorkers }) : start();

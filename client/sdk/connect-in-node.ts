@@ -1,5 +1,9 @@
 import { hostname } from "node:os";
 import { systemClock } from "../../shared/clock.ts";
+import { defaultStoreBytes } from "../../shared/node/default-store-bytes.ts";
+import { FileSpill } from "../../shared/node/file-spill.ts";
+import { removeLeftovers, SpillFolder } from "../../shared/node/spill-folder.ts";
+import { LocalStore } from "../../shared/objects/local-store.ts";
 import { listenForPeers } from "../../shared/node/listen-for-peers.ts";
 import { loadPeerJs } from "../../shared/node/peerjs-for-node.ts";
 import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
@@ -18,6 +22,13 @@ const nodePlatform: Platform = {
     return { url: process.env["MANTA_URL"] ?? DEFAULT_URL, ...(token ? { token } : {}) };
   },
   openSocket: (url, deadlineMs) => dialWebSocket(url, { deadlineMs }),
+  newStore({ storeBytesMax, spillDir }) {
+    void removeLeftovers(spillDir);
+    return new LocalStore({
+      bytesMax: storeBytesMax ?? defaultStoreBytes(),
+      spill: new FileSpill(new SpillFolder(spillDir)),
+    });
+  },
   async dialers(url, { webrtc = true, listenHost }): Promise<PeerPaths> {
     let accept: ((transport: Transport) => void) | undefined;
     const [listener, Peer] = await Promise.all([

@@ -1,10 +1,12 @@
 import { Peer } from "peerjs";
 import { systemClock } from "../../shared/clock.ts";
+import { LocalStore } from "../../shared/objects/local-store.ts";
 import { noWebRtcDialer, webRtcDialer } from "../../shared/peer/dialers.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
+const STORE_BYTES_MAX = 2 ** 30;
 /** Where the coordinator's own pages keep the token they were opened with. */
 const TOKEN_KEY = "manta-token";
 
@@ -19,6 +21,7 @@ const pagePlatform: Platform = {
     return { url: url ?? location.origin, ...(token ? { token } : {}) };
   },
   openSocket: (url, deadlineMs) => openWebSocket(new WebSocket(url), { url, deadlineMs }),
+  newStore: ({ storeBytesMax = STORE_BYTES_MAX }) => new LocalStore({ bytesMax: storeBytesMax }),
   dialers(url, { webrtc = true }): Promise<PeerPaths> {
     if (!webrtc || typeof RTCPeerConnection === "undefined") {
       const dialers: PeerPaths["dialers"] = ({ peer }) => [noWebRtcDialer(peer)];

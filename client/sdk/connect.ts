@@ -1,6 +1,6 @@
 import { systemClock } from "../../shared/clock.ts";
 import { MeshError } from "../../shared/errors.ts";
-import { LocalStore } from "../../shared/objects/local-store.ts";
+import type { LocalStore } from "../../shared/objects/local-store.ts";
 import type { MeshPeerOptions } from "../../shared/peer/mesh-peer.ts";
 import type { Runtime } from "../../shared/protocol/messages.ts";
 import { coordinatorUrl } from "../../shared/session/coordinator-url.ts";
@@ -14,8 +14,13 @@ export interface ConnectOptions {
   readonly token?: string;
   /** How the dashboard names this driver. */
   readonly name?: string;
-  /** Bytes of values this driver keeps for others to fetch. Default 1 GiB. */
+  /**
+   * Bytes of values this driver keeps in memory for others to fetch, or has fetched. Default: 30 % of
+   * the machine's memory in Node, 1 GiB in a page. Node moves what exceeds it to disk.
+   */
   readonly storeBytesMax?: number;
+  /** In Node: where values go that do not fit in memory. Default: the folder for temporary files. */
+  readonly spillDir?: string;
   /** Whether to use WebRTC to reach peers directly. Default true. */
   readonly webrtc?: boolean;
   /**
@@ -36,6 +41,7 @@ export interface Platform {
   openSocket(url: string, deadlineMs: number): Promise<Transport>;
   /** Ways to reach other peers, better than the relay, best first. */
   dialers(url: string, options: ConnectOptions): Promise<PeerPaths>;
+  newStore(options: ConnectOptions): LocalStore;
 }
 
 export interface PeerPaths {
@@ -46,7 +52,6 @@ export interface PeerPaths {
   close(): void;
 }
 
-const STORE_BYTES_MAX = 2 ** 30;
 const CONNECT_MS_MAX = 10_000;
 
 /** Join a mesh as a driver. */
@@ -72,7 +77,7 @@ export async function connectWith(
     const port = await SessionPort.join({
       transport: await platform.openSocket(socketUrl, deadlineMs),
       clock: systemClock,
-      store: new LocalStore({ bytesMax: options.storeBytesMax ?? STORE_BYTES_MAX }),
+      store: platform.newStore(options),
       dialers: paths.dialers,
       hello: {
         token,

@@ -4,7 +4,7 @@ import type { ConnectOptions } from "./connect.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
 export type StartOptions = Omit<ConnectOptions, "token"> &
-  Pick<LaunchOptions, "workers" | "cpus" | "port"> & {
+  Pick<LaunchOptions, "workers" | "cpus" | "port" | "workerStoreBytes"> & {
     /**
      * STUN and TURN servers that WebRTC connections of all peers use: `stun:host:port`,
      * `turn:user:password@host:port`. Default: the environment's `MANTA_ICE_SERVERS`, else none, which
@@ -35,11 +35,14 @@ export async function start(options: StartOptions = {}): Promise<Mesh> {
 
 /** {@link start}, for those who also let others join. */
 export async function startMesh(options: StartOptions = {}): Promise<StartedMesh> {
-  const { workers = 1, cpus, port = 0, iceServers, ...connectOptions } = options;
+  const { workers = 1, cpus, port = 0, iceServers, workerStoreBytes, ...connectOptions } = options;
+  const { spillDir } = connectOptions;
   const launched = await launch({
     workers,
     port,
     ...(cpus === undefined ? {} : { cpus }),
+    ...(workerStoreBytes === undefined ? {} : { workerStoreBytes }),
+    ...(spillDir === undefined ? {} : { spillDir }),
     ...(iceServers === undefined ? {} : { iceServers }),
     coordinatorArguments: ["--quiet"],
   });

@@ -48,6 +48,11 @@ export interface MeshPort {
    * @throws MeshError `STORE_FULL`, `OBJECT_TOO_LARGE`.
    */
   keep(object: ObjectId, value: EncodedValue): void;
+  /**
+   * Resolves when the store has made room for what was kept, where it has to.
+   * @throws MeshError `STORE_FULL` if it cannot.
+   */
+  whenStored?(object: ObjectId): Promise<void>;
   /** The bytes of an object that exists. */
   fetch(state: ObjectState, signal?: AbortSignal): Promise<StoredBytes>;
   call(request: CallRequest): Promise<AnsweredCall>;

@@ -101,7 +101,8 @@ export class Mesh {
 
   /**
    * Store a value in the mesh once, to pass its ref to many tasks. Small values go to the
-   * coordinator, large ones stay here and are fetched peer to peer.
+   * coordinator, large ones stay here and are fetched peer to peer. When this driver's store is full
+   * the promise resolves once older values were moved to disk: who awaits each put stays within it.
    *
    * @param options `replicas`: copies of a large value that the mesh keeps, this one counted, on
    *   different machines as far as there are. They are made in the background.
@@ -109,11 +110,17 @@ export class Mesh {
    *   `INVALID_ARGUMENT`.
    */
   put<T>(value: T, options: PutOptions = {}): Promise<ObjectRef<T>> {
-    // A promise although it needs none today: a store may have to make room first.
-    return checked(() => {
+    return checked(async () => {
       expectOptions(options, ["replicas"]);
       const replicas = expectReplicas(options.replicas ?? 1);
-      return Promise.resolve(this.#driver.put(value, replicas) as ObjectRef<T>);
+      const ref = this.#driver.put(value, replicas) as ObjectRef<T>;
+      try {
+        await this.#driver.port.whenStored?.(ref.id);
+        return ref;
+      } catch (error) {
+        ref.dispose();
+        throw error;
+      }
     });
   }
 

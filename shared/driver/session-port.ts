@@ -72,6 +72,10 @@ export class SessionPort implements MeshPort {
     this.#supply.keep(object, value.toBytes());
   }
 
+  whenStored(object: ObjectId): Promise<void> {
+    return this.#store.whenStored(object);
+  }
+
   fetch(state: ObjectState, signal?: AbortSignal): Promise<StoredBytes> {
     return this.#supply.get(state.object, { known: state, ...(signal ? { signal } : {}) });
   }
@@ -116,6 +120,7 @@ export class SessionPort implements MeshPort {
     this.#cancelBeat();
     this.#supply.close(error);
     this.#locator.close(error);
+    void this.#store.close(error);
     return error;
   }
 
@@ -125,7 +130,7 @@ export class SessionPort implements MeshPort {
         type: "heartbeat",
         tasks: HEARTBEAT_TASKS_NONE,
         links: this.peer.links.counters(),
-        storedBytes: this.#store.usedBytes,
+        storedBytes: this.#store.storedBytes,
       });
       this.#beat(everyMs);
     });

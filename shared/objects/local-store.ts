@@ -236,8 +236,21 @@ export class LocalStore {
     return wasHere;
   }
 
-  /** Everything goes, from disk too. */
-  async close(): Promise<void> {
+  /**
+   * Resolves when the store is within its limit again after a put that exceeded it.
+   * @throws MeshError `STORE_FULL` if it cannot make room.
+   */
+  async whenStored(object: ObjectId): Promise<void> {
+    if (this.fits(0)) return;
+    const endReservation = await this.reserve(object, 0, { isKept: true });
+    endReservation();
+  }
+
+  /** Everything goes, from disk too. Those who wait for room fail with the reason. */
+  async close(reason: MeshError): Promise<void> {
+    for (const waiters of [...this.#waiting.values()]) {
+      for (const { reject } of [...waiters]) reject(reason);
+    }
     await this.#options.spill?.close();
   }
 

@@ -341,7 +341,9 @@ export class StorePlan {
     const isLimited = diskBytesMax > 0 && !this.#diskFull;
     const limited = isLimited ? `${this.#diskBytes} of ${diskBytesMax} bytes on disk` : undefined;
     const why = this.#diskFull?.why ?? limited;
-    return storeFull(wanted, this.usage(), { bytesMax, why });
+    // One that is here already waits for others to make room.
+    const sizeBytes = Math.max(wanted.sizeBytes, this.#entries.get(wanted.object)?.sizeBytes ?? 0);
+    return storeFull({ ...wanted, sizeBytes }, this.usage(), { bytesMax, why });
   }
 
   #endRequest(request: RoomRequest): void {

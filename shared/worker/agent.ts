@@ -203,6 +203,7 @@ export class WorkerAgent {
     this.#machine.stop();
     this.#crew.stopAll();
     this.#supply.close(reason);
+    void this.#store.close(reason);
     for (const abort of this.#fetches.values()) abort.abort(reason);
     this.#cancelHeartbeat();
     this.#cancelChange?.();

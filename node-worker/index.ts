@@ -172,7 +172,6 @@ class Host implements NodeWorker {
       executorsMin: Math.min(EXECUTORS_WARM, cpus),
       executorsMax: cpus,
       store: newStore(this.#options),
-      allocate: allocateShared,
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       log: (text) => this.#options.log(text),
     });

@@ -34,6 +34,7 @@ const NOTHING: Counts = {
   tasksFailed: 0,
   actors: 0,
   storedBytes: 0,
+  spilledBytes: 0,
   links: [],
   current: [],
 };
@@ -175,7 +176,6 @@ class TabContribution implements Contribution {
       executorsMin: 1,
       executorsMax: executors,
       store: new LocalStore({ bytesMax: Math.floor(storeBytesMax * AGENT_STORE_SHARE) }),
-      allocate: (sizeBytes) => new Uint8Array(sizeBytes),
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       // oxlint-disable-next-line no-console -- the one place where a tab's engine can be looked into
       log: (text) => console.warn(`manta: ${text}`),

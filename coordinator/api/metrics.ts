@@ -15,6 +15,7 @@ const GAUGES: Record<keyof MeshSummary, string> = {
   actors: "Actors that live",
   objects: "Objects in the directory",
   objectBytes: "Bytes of objects in the stores of all peers",
+  spilledBytes: "Bytes of those that are on disk and not in memory",
   relayedBytes: "Object bytes that connected peers sent through the relay",
 };
 
@@ -30,7 +31,7 @@ export class Metrics {
         name,
         help,
         registers: [this.#registry],
-        collect: () => gauge.set(summarizeMesh(plane)[field]),
+        collect: () => gauge.set(summarizeMesh(plane)[field] ?? 0),
       });
     }
   }

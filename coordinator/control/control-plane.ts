@@ -150,6 +150,7 @@ export class ControlPlane {
       case "heartbeat":
         from.links = message.links ?? from.links;
         from.storedBytes = message.storedBytes;
+        from.spilledBytes = message.spilledBytes ?? 0;
         return this.#schedule(schedulerEventOf(from, message));
       case "define":
         return this.#define(from, message);

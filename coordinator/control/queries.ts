@@ -137,11 +137,13 @@ export function summarizeMesh(plane: ControlPlane): MeshSummary {
   for (const group of scheduler.classes.values()) tasksReady += group.queue.size;
   tasksWaiting = scheduler.tasks.size - tasksRunning - tasksReady - plane.actors.living;
   let objectBytes = directory.inlineBytes;
+  let spilledBytes = 0;
   let relayedBytes = 0;
   let drivers = 0;
-  for (const { role, storedBytes, links } of peers.values()) {
+  for (const { role, storedBytes, spilledBytes: onDiskBytes, links } of peers.values()) {
     if (role === "driver") drivers += 1;
     objectBytes += storedBytes;
+    spilledBytes += onDiskBytes;
     for (const { path, sentBytes } of links) if (path === "relay") relayedBytes += sentBytes;
   }
   return {
@@ -157,6 +159,7 @@ export function summarizeMesh(plane: ControlPlane): MeshSummary {
     objects: directory.objects.size,
     // Peers say these themselves, and may say anything.
     objectBytes: Math.min(objectBytes, Number.MAX_SAFE_INTEGER),
+    spilledBytes: Math.min(spilledBytes, Number.MAX_SAFE_INTEGER),
     relayedBytes: Math.min(relayedBytes, Number.MAX_SAFE_INTEGER),
   };
 }
@@ -166,7 +169,8 @@ export function summarizePeers(plane: ControlPlane): PeerSummary[] {
   for (const record of plane.peers.values()) {
     if (summaries.length === PEERS_LISTED_MAX) break;
     const worker = plane.scheduler.workers.get(record.peer);
-    const { peer, name, role, runtime, storedBytes, labels, links, capacity } = record;
+    const { peer, name, role, runtime, storedBytes, spilledBytes, labels, links, capacity } =
+      record;
     summaries.push({
       peer,
       name,
@@ -177,6 +181,7 @@ export function summarizePeers(plane: ControlPlane): PeerSummary[] {
       tasksFailed: worker?.tasksFailed ?? 0,
       actors: plane.actors.livingOn(peer),
       storedBytes,
+      spilledBytes,
       labels,
       links: links.slice(0, LINKS_LISTED_MAX),
       connectedForMs: Math.max(0, plane.nowMs - record.joinedMs),

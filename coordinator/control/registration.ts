@@ -23,6 +23,7 @@ export function peerRecordOf(peer: PeerId, hello: Hello, joinedMs: number): Peer
     defined: new Set(),
     links: [],
     storedBytes: 0,
+    spilledBytes: 0,
   };
 }
 

@@ -39,6 +39,8 @@ export interface PeerRecord {
   readonly defined: Set<string>;
   links: readonly LinkCounters[];
   storedBytes: number;
+  /** Of those, what is on disk alone. */
+  spilledBytes: number;
 }
 
 /** What a task was submitted with, kept until it is settled. */

@@ -5,13 +5,12 @@ import type { EncodedValue } from "../objects/codec.ts";
 import type { LocalStore, StoredBytes } from "../objects/local-store.ts";
 import { ActorCaller, type AnsweredCall, type CallRequest } from "../peer/actor-caller.ts";
 import { ActorLocator } from "../peer/actor-locator.ts";
+import { Heartbeats } from "../peer/heartbeats.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
 import type { ObjectState } from "../protocol/messages.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import { ObjectSupply } from "../worker/object-supply.ts";
 import type { MeshPort, SubmitterMessage, SubmitterNews } from "./mesh-port.ts";
-
-const HEARTBEAT_TASKS_NONE: [] = [];
 
 /** A driver's own place in the mesh: a session, links to other peers, and a store. */
 export class SessionPort implements MeshPort {
@@ -23,7 +22,7 @@ export class SessionPort implements MeshPort {
   readonly #supply: ObjectSupply;
   readonly #locator: ActorLocator;
   readonly #caller: ActorCaller;
-  #cancelBeat = (): void => {};
+  readonly #heartbeats: Heartbeats;
 
   /** @throws MeshError what the coordinator refused this driver for. */
   static async join(options: Omit<MeshPeerOptions, "onCopy">): Promise<SessionPort> {
@@ -43,7 +42,7 @@ export class SessionPort implements MeshPort {
     this.clock = clock;
     this.ids = new IdSequence(peer.self);
     this.#store = store;
-    this.#supply = new ObjectSupply({ peer, store, allocate: (bytes) => new Uint8Array(bytes) });
+    this.#supply = new ObjectSupply({ peer, store });
     const { session, links } = peer;
     this.#locator = new ActorLocator((message) => session.send(message));
     this.#caller = new ActorCaller({
@@ -52,7 +51,7 @@ export class SessionPort implements MeshPort {
       locate: (actor) => this.#locator.locate(actor),
     });
     this.ended = session.ended.then((error) => this.#end(error));
-    this.#beat(session.welcome.heartbeatEveryMs);
+    this.#heartbeats = new Heartbeats({ session, links, store, clock, tasks: () => [] });
   }
 
   get self(): PeerId {
@@ -101,7 +100,8 @@ export class SessionPort implements MeshPort {
         void this.#supply.keepCopy(message.state);
         return;
       case "free-objects":
-        return this.#supply.free(message.objects);
+        this.#supply.free(message.objects);
+        return this.#heartbeats.freed();
       case "actor-located":
         this.#locator.located(message);
         if (message.error) this.#caller.actorEnded(message.actor, fromWireError(message.error));
@@ -117,22 +117,10 @@ export class SessionPort implements MeshPort {
 
   #end(error: MeshError): MeshError {
     // It would keep a script alive that has nothing left to do.
-    this.#cancelBeat();
+    this.#heartbeats.stop();
     this.#supply.close(error);
     this.#locator.close(error);
     void this.#store.close(error);
     return error;
-  }
-
-  #beat(everyMs: number): void {
-    this.#cancelBeat = this.clock.after(everyMs, () => {
-      this.peer.session.send({
-        type: "heartbeat",
-        tasks: HEARTBEAT_TASKS_NONE,
-        links: this.peer.links.counters(),
-        storedBytes: this.#store.storedBytes,
-      });
-      this.#beat(everyMs);
-    });
   }
 }

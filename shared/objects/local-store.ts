@@ -29,7 +29,7 @@ export interface LocalStoreOptions {
   readonly spill?: SpillDevice;
   /** Bytes of objects on disk, at most. Default: as many as the device takes. */
   readonly diskBytesMax?: number;
-  /** Makes the memory that objects come back into from disk. */
+  /** Makes the memory that objects arrive in. Default: memory that is not shared. */
   allocate?(sizeBytes: number): StoredBytes;
   /**
    * Have the engine reclaim memory that was let go of. For shared memory: engines do not count it,
@@ -83,6 +83,11 @@ export class LocalStore {
 
   usage(): StoreUsage {
     return this.#plan.usage();
+  }
+
+  /** Memory for an object that arrives. */
+  allocate(sizeBytes: number): StoredBytes {
+    return this.#options.allocate?.(sizeBytes) ?? new Uint8Array(sizeBytes);
   }
 
   /** Of all objects that are here, in memory or on disk. */
@@ -248,9 +253,7 @@ export class LocalStore {
 
   /** Everything goes, from disk too. Those who wait for room fail with the reason. */
   async close(reason: MeshError): Promise<void> {
-    for (const waiters of [...this.#waiting.values()]) {
-      for (const { reject } of [...waiters]) reject(reason);
-    }
+    for (const waiter of [...this.#waiting.values()].flat()) waiter.reject(reason);
     await this.#options.spill?.close();
   }
 
@@ -286,14 +289,14 @@ export class LocalStore {
 
   async #restore(entry: StoreEntry): Promise<StoredBytes | undefined> {
     const { object, sizeBytes, isKept } = entry;
-    const { spill, allocate = (size: number) => new Uint8Array(size) } = this.#options;
+    const { spill } = this.#options;
     const endReservation = await this.reserve(object, sizeBytes, { isKept });
     const { place } = entry;
     try {
       if (entry.isInMemory || !place || entry.isFreed) return this.get(object);
       this.#plan.readBegins(entry);
       try {
-        const bytes = allocate(sizeBytes);
+        const bytes = this.allocate(sizeBytes);
         await spill!.read(place, 0, bytes);
         if (!entry.isFreed) this.put(object, bytes);
         return bytes;
@@ -336,16 +339,19 @@ export class LocalStore {
       case "erase":
         return this.#options.spill!.erase(effect.place);
       case "grant":
-        for (const waiter of [...(this.#waiting.get(effect.object) ?? [])]) waiter.resolve();
+        for (const waiter of this.#waitingFor(effect.object)) waiter.resolve();
         return;
       case "refuse":
-        for (const waiter of [...(this.#waiting.get(effect.object) ?? [])]) {
-          waiter.reject(effect.error);
-        }
+        for (const waiter of this.#waitingFor(effect.object)) waiter.reject(effect.error);
         return;
       default:
         effect satisfies never;
     }
+  }
+
+  /** A copy: each leaves the list when it is told. */
+  #waitingFor(object: ObjectId): Waiter[] {
+    return (this.#waiting.get(object) ?? []).slice();
   }
 
   async #spill(entries: readonly StoreEntry[]): Promise<void> {

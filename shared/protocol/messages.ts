@@ -128,6 +128,8 @@ const fromAnyPeer = {
     tasks: Type.Array(Type.Tuple([id<TaskId>(), attempt]), { maxItems: 16_384 }),
     links: Type.Optional(Type.Array(linkCounters, { maxItems: 4_096 })),
     storedBytes: sizeBytes,
+    /** Of those, what is on disk alone. */
+    spilledBytes: Type.Optional(sizeBytes),
   }),
   /** A sealed value: inline, or in the sender's store. */
   "put-object": Type.Object({
@@ -254,7 +256,9 @@ const peerSummary = Type.Object({
   tasksDone: count(2 ** 53 - 1),
   tasksFailed: count(2 ** 53 - 1),
   actors: count(2 ** 31),
+  /** Of objects in its store, on disk too; and how much of that is on disk alone. */
   storedBytes: sizeBytes,
+  spilledBytes: Type.Optional(sizeBytes),
   capacity: Type.Optional(demands),
   labels: Type.Optional(labels),
   links: Type.Array(linkCounters, { maxItems: 4_096 }),
@@ -286,6 +290,8 @@ const meshSummary = Type.Object({
   actors: count(2 ** 31),
   objects: count(2 ** 53 - 1),
   objectBytes: sizeBytes,
+  /** Of those, what peers have on disk alone. */
+  spilledBytes: Type.Optional(sizeBytes),
   relayedBytes: sizeBytes,
 });
 export type MeshSummary = Static<typeof meshSummary>;

@@ -151,7 +151,6 @@ async function joined({ storeBytesMax = 2 ** 24 } = {}) {
     executorsMax: 2,
     store: new LocalStore({ bytesMax: storeBytesMax }),
     dialers: () => [],
-    allocate: (size) => new Uint8Array(size),
     log: (text) => expect.fail(text),
   });
   cleanUp.push(() => agent.leave("the test is over"));

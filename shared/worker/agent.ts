@@ -4,6 +4,7 @@ import type { CallableId, ObjectId, PeerId } from "../ids.ts";
 import { resultOf as resultIdOf } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
 import { ActorHost, type CallOutcome } from "../peer/actor-host.ts";
+import { Heartbeats } from "../peer/heartbeats.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, LinkCounters, Run } from "../protocol/messages.ts";
@@ -11,10 +12,10 @@ import type { Demands } from "../protocol/schema.ts";
 import { boundedError, fromWireError, toWireError } from "../protocol/wire-error.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
 import { ArgumentPins } from "./argument-pins.ts";
-import type { BackendReport, ExecutorSpawner, ObjectBytes, Order } from "./executor-api.ts";
+import type { BackendReport, ExecutorSpawner, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
 import { MachineRunner } from "./machine-runner.ts";
-import { emptyState } from "./machine/state.ts";
+import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
 import { ObjectSupply } from "./object-supply.ts";
 import { OrderBook, type OpenOrder } from "./order-book.ts";
@@ -29,8 +30,6 @@ export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "onCopy" | "he
   /** Executors for tasks: how many are kept warm, how many there may be. */
   readonly executorsMin: number;
   readonly executorsMax: number;
-  /** Makes the buffers that fetched objects arrive in. */
-  allocate(sizeBytes: number): ObjectBytes;
   /** For the host's log: what the coordinator refused, in words. */
   log(text: string): void;
   /** Something that the snapshot shows has changed. Called at most once in {@link CHANGES_MS}. */
@@ -44,7 +43,9 @@ export interface WorkerSnapshot {
   readonly tasksDone: number;
   readonly tasksFailed: number;
   readonly actors: number;
+  /** Of objects here, and how much of that is on disk alone. */
   readonly storedBytes: number;
+  readonly spilledBytes: number;
   readonly links: readonly LinkCounters[];
   /** Names of what runs now. */
   readonly current: readonly string[];
@@ -52,8 +53,6 @@ export interface WorkerSnapshot {
 }
 
 const CHANGES_MS = 250;
-const HEARTBEAT_TASKS_MAX = 16_384;
-const HEARTBEAT_LINKS_MAX = 4_096;
 /** A caller has so long to take hold of the refs inside an answer, before this worker may let go. */
 const HAND_OVER_MS = 10_000;
 /** How long a worker that leaves waits for others to have what only it keeps. */
@@ -77,13 +76,13 @@ export class WorkerAgent {
   readonly #held: HeldRefs;
   readonly #pins: ArgumentPins;
   readonly #orders: OrderBook;
+  readonly #heartbeats: Heartbeats;
   readonly #callables = new Map<CallableId, Define>();
   readonly #fetches = new Map<ObjectId, AbortController>();
   #answers = 0;
   #tasksDone = 0;
   #tasksFailed = 0;
   #backend: BackendReport | undefined;
-  #cancelHeartbeat = (): void => {};
   #cancelChange: (() => void) | undefined;
   #onHandedOver = (): void => {};
   #isOver = false;
@@ -109,11 +108,7 @@ export class WorkerAgent {
     this.#clock = clock;
     this.#peer = peer;
     this.#store = store;
-    this.#supply = new ObjectSupply({
-      peer,
-      store,
-      allocate: (sizeBytes) => options.allocate(sizeBytes),
-    });
+    this.#supply = new ObjectSupply({ peer, store });
     this.#pins = new ArgumentPins(store);
     this.#orders = new OrderBook(this.#pins);
     const room = new ResultRoom(store, ({ key }) => this.#resultNamed(key));
@@ -145,7 +140,14 @@ export class WorkerAgent {
     void peer.session.ended.then((reason) => this.#end(reason));
     this.#machine.dispatch({ type: "started" });
     peer.start((message) => this.#receive(message));
-    this.#heartbeatLater();
+    this.#heartbeats = new Heartbeats({
+      session: peer.session,
+      links: peer.links,
+      store,
+      clock,
+      tasks: () => attemptsOf(this.#machine.state),
+      onBeat: () => this.#changed(),
+    });
   }
 
   get self(): PeerId {
@@ -169,6 +171,7 @@ export class WorkerAgent {
       tasksFailed: this.#tasksFailed,
       actors: actors.size,
       storedBytes: this.#store.storedBytes,
+      spilledBytes: this.#store.usage().spilledBytes,
       links: this.#peer.links.counters(),
       current: [...new Set(running.map(({ name }) => name))],
       ...(this.#backend ? { backend: this.#backend } : {}),
@@ -205,7 +208,7 @@ export class WorkerAgent {
     this.#supply.close(reason);
     void this.#store.close(reason);
     for (const abort of this.#fetches.values()) abort.abort(reason);
-    this.#cancelHeartbeat();
+    this.#heartbeats.stop();
     this.#cancelChange?.();
   }
 
@@ -226,7 +229,8 @@ export class WorkerAgent {
       case "cancel-run":
         return this.#machine.dispatch({ ...message, type: "run-cancelled" });
       case "free-objects":
-        return this.#supply.free(message.objects);
+        this.#supply.free(message.objects);
+        return this.#heartbeats.freed();
       case "keep-copy":
         void this.#supply.keepCopy(message.state);
         return;
@@ -420,24 +424,6 @@ export class WorkerAgent {
     this.#held.hold(holder, objects);
     this.#clock.after(HAND_OVER_MS, () => {
       if (!this.#isOver) this.#held.release(holder, objects);
-    });
-  }
-
-  #heartbeatLater(): void {
-    const { session, links } = this.#peer;
-    this.#cancelHeartbeat = this.#clock.after(session.welcome.heartbeatEveryMs, () => {
-      const tasks = [...this.#machine.state.orders.values()]
-        .filter((order): order is TaskOrder => order.kind !== "call")
-        .slice(0, HEARTBEAT_TASKS_MAX)
-        .map(({ task, attempt }): [typeof task, number] => [task, attempt]);
-      session.send({
-        type: "heartbeat",
-        tasks,
-        links: links.counters().slice(0, HEARTBEAT_LINKS_MAX),
-        storedBytes: this.#store.storedBytes,
-      });
-      this.#changed();
-      this.#heartbeatLater();
     });
   }
 

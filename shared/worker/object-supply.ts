@@ -22,8 +22,6 @@ export interface GetOptions {
 export interface ObjectSupplyOptions {
   readonly peer: Pick<MeshPeer, "session" | "exchange">;
   readonly store: LocalStore;
-  /** Makes the buffers that fetched objects arrive in. */
-  allocate(sizeBytes: number): ObjectBytes;
 }
 
 interface Waiter {
@@ -146,7 +144,7 @@ export class ObjectSupply {
         object,
         { sizeBytes, locations },
         {
-          allocate: (size) => this.#options.allocate(size),
+          allocate: (size) => store.allocate(size),
           ...(signal ? { signal } : {}),
         },
       );

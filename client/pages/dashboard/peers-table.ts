@@ -41,8 +41,13 @@ const FIGURES: readonly (readonly [label: string, show: (peer: PeerSummary) => s
   ["Done", (peer) => formatCount(peer.tasksDone)],
   ["Failed", (peer) => formatCount(peer.tasksFailed)],
   ["Actors", (peer) => formatCount(peer.actors)],
-  ["Stored", (peer) => formatBytes(peer.storedBytes)],
+  ["Stored", storedText],
 ];
+
+function storedText({ storedBytes, spilledBytes = 0 }: PeerSummary): string {
+  const stored = formatBytes(storedBytes);
+  return spilledBytes > 0 ? `${stored}, ${formatBytes(spilledBytes)} on disk` : stored;
+}
 
 function peerRow({ peer, role, runtime }: PeerSummary, nameOf: NameOf): Row<PeerSummary> {
   const name = html("strong");

@@ -1,6 +1,7 @@
 import { LinkedSet } from "../../collections/linked-set.ts";
 import { noAmounts } from "./amounts.ts";
-import type { MachineSettings, MachineState } from "./types.ts";
+import type { TaskId } from "../../ids.ts";
+import type { MachineSettings, MachineState, TaskOrder } from "./types.ts";
 
 export const emptyState = (settings: MachineSettings): MachineState => ({
   settings,
@@ -24,3 +25,13 @@ export const emptyState = (settings: MachineSettings): MachineState => ({
   spawnAfterMs: 0,
   executorsSpawned: 0,
 });
+
+/** A heartbeat names no more. */
+const ATTEMPTS_MAX = 16_384;
+
+/** What this worker has and has not finished. */
+export const attemptsOf = ({ orders }: MachineState): [TaskId, number][] =>
+  [...orders.values()]
+    .filter((order): order is TaskOrder => order.kind !== "call")
+    .slice(0, ATTEMPTS_MAX)
+    .map(({ task, attempt }) => [task, attempt]);

@@ -4,6 +4,7 @@ export { Mesh, type WaitOptions } from "../../shared/driver/mesh.ts";
 export type { ConnectOptions } from "./connect.ts";
 export type { ActorClass, ActorHandle } from "../../shared/driver/actor.ts";
 export type { CallableOptions, PutOptions } from "../../shared/driver/options.ts";
+export type { LabelWish, LabelWishes, WhereOptions } from "../../shared/driver/where-options.ts";
 export { ObjectRef, type GetOptions } from "../../shared/driver/object-ref.ts";
 export type { RemoteFunction } from "../../shared/driver/remote-function.ts";
 export { MeshError, ERROR_CODES, type ErrorCode } from "../../shared/errors.ts";

@@ -56,6 +56,8 @@ export const classDefined = (define: Define, job: JobId): Omit<ClassDefined, "at
   isActor: define.kind === "actor-class",
   demands: define.demands,
   labels: define.labels ?? {},
+  ...(define.fallback ? { fallback: define.fallback } : {}),
+  ...(define.strategy ? { strategy: define.strategy } : {}),
   retriesMax: define.retriesMax,
   priority: define.priority,
 });

@@ -1,6 +1,6 @@
-import type { Demands, Labels } from "../../shared/protocol/schema.ts";
-import { obstacleTo } from "./placement.ts";
-import type { SchedulerState, SchedulingClass, TaskRecord } from "./types.ts";
+import type { Demands } from "../../shared/protocol/schema.ts";
+import { obstacleTo, type Choice } from "./choices.ts";
+import type { SchedulerState, SchedulingClass, Shape, TaskRecord } from "./types.ts";
 
 /** How many workers or objects a sentence lists before it says "and n more". */
 const LISTED_MAX = 5;
@@ -35,17 +35,24 @@ export function explainTask(state: SchedulerState, task: TaskRecord, atMs: numbe
 
 /** Why no worker of the mesh could run this class, and what would help. */
 export function stuckText(state: SchedulerState, group: SchedulingClass): string {
-  const wanted = describeDemands(group.demands, group.labels);
+  const wanted = describeWish(group.shape);
   if (state.workers.size === 0) {
     return `no worker is connected, and it needs ${wanted}; open the contribute page or start one with: manta worker`;
   }
   const reasons = [...state.workers.values()]
     .slice(0, LISTED_MAX)
-    .map((worker) => `${worker.name} ${obstacleTo(worker, group.demands, group.labels)}`);
+    .map((worker) => `${worker.name} ${obstacleTo(worker, group.shape)}`);
   return `no worker can run it: it needs ${wanted}, but ${listed(reasons, state.workers.size)}; ask for less or connect a worker that has it`;
 }
 
-function describeDemands(demands: Demands, labels: Labels): string {
+function describeWish({ demands, choices }: Shape): string {
+  const [first, ...others] = choices.map(describeChoice);
+  const wanted = [...describeDemands(demands), ...first!].join(", ") || "nothing in particular";
+  const instead = others.slice(0, LISTED_MAX).map((words) => words.join(", ") || "any worker");
+  return [wanted, ...instead].join(", or else ");
+}
+
+function describeDemands(demands: Demands): string[] {
   const parts = [];
   if (demands.cpuMilli > 0) parts.push(`${demands.cpuMilli / 1000} cpus`);
   if (demands.gpuMilli > 0) parts.push(`${demands.gpuMilli / 1000} gpus`);
@@ -53,8 +60,16 @@ function describeDemands(demands: Demands, labels: Labels): string {
   for (const [name, amount] of Object.entries(demands.custom ?? {})) {
     parts.push(`${amount / 1000} of ${name}`);
   }
-  for (const [name, value] of Object.entries(labels)) parts.push(`${name} = ${value}`);
-  return parts.join(", ") || "nothing in particular";
+  return parts;
+}
+
+function describeChoice({ labels, worker }: Choice): string[] {
+  const parts = labels.map(([name, { isNegated, values }]) => {
+    const [only] = values;
+    if (values.length === 1) return `${name} ${isNegated ? "!=" : "="} ${only}`;
+    return `${name} ${isNegated ? "not in" : "in"} (${values.join(", ")})`;
+  });
+  return worker === undefined ? parts : [`the worker ${worker}`, ...parts];
 }
 
 function listed(items: readonly string[], total: number): string {

@@ -1,7 +1,8 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
-import { isFeasible, PREFETCH_US } from "./placement.ts";
-import type { SchedulerState, Shape, WorkerRecord } from "./types.ts";
+import { rankOf } from "./choices.ts";
+import { PREFETCH_US } from "./placement.ts";
+import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
 /**
  * Check every relation between the collections, both ways round. Linear in the state: tests and the
@@ -80,7 +81,7 @@ function checkClasses(state: SchedulerState): void {
 }
 
 function checkShape(state: SchedulerState, shape: Shape): void {
-  const { key, demands, labels, ready, open, deep } = shape;
+  const { key, ready, pools } = shape;
   for (const [priority, classes] of ready) {
     invariant(classes.size > 0, `${key}: nothing is ready at ${priority}`);
     invariant(state.readyShapes.get(priority)?.has(shape), `${key}: is not served`);
@@ -91,20 +92,33 @@ function checkShape(state: SchedulerState, shape: Shape): void {
   }
   const isAwaited = shape.isActor && ready.size > 0;
   invariant(state.readyActors.has(shape) === isAwaited, `${key}: awaited iff a ready actor`);
+  const feasible = pools.map((pool, rank) => checkPool(state, shape, { pool, rank }));
+  const total = feasible.reduce((sum, each) => sum + each, 0);
+  invariant(total === shape.feasible, `${key}: feasible is wrong`);
+}
+
+function checkPool(
+  state: SchedulerState,
+  shape: Shape,
+  { pool, rank }: { readonly pool: Pool; readonly rank: number },
+): number {
+  const { open, deep } = pool;
+  const key = `${shape.key}, choice ${rank}`;
   for (const worker of [...open, ...deep]) {
     invariant(state.workers.get(worker.id) === worker, `${key}: ${worker.id} has left`);
   }
   for (const worker of deep) {
-    invariant(worker.demotedFrom.has(shape), `${key}: ${worker.id} is deep, not demoted`);
+    invariant(worker.demotedFrom.has(pool), `${key}: ${worker.id} is deep, not demoted`);
   }
   let feasible = 0;
   for (const worker of state.workers.values()) {
-    const expected = isFeasible(worker, demands, labels) ? 1 : 0;
+    const expected = rankOf(worker, shape) === rank ? 1 : 0;
     feasible += expected;
-    const known = Number(open.has(worker)) + Number(worker.demotedFrom.has(shape));
+    const known = Number(open.has(worker)) + Number(worker.demotedFrom.has(pool));
     invariant(known === expected, `${key}: ${worker.id} is open, demoted or infeasible`);
   }
-  invariant(feasible === shape.feasible, `${key}: feasible is wrong`);
+  invariant(feasible === pool.feasible, `${key}: feasible is wrong`);
+  return feasible;
 }
 
 function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
@@ -145,8 +159,9 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   for (const [name, amount] of used.custom) {
     invariant(amount <= (capacity.custom?.[name] ?? 0), `${id}: over its ${name}`);
   }
-  for (const shape of worker.demotedFrom) {
-    invariant(state.shapes.get(shape.key) === shape, `${id}: demoted from a dead shape`);
+  for (const pool of worker.demotedFrom) {
+    const isLive = [...state.shapes.values()].some(({ pools }) => pools.includes(pool));
+    invariant(isLive, `${id}: demoted from a dead shape`);
     invariant(worker.assigned.size > 0, `${id}: demoted, and no task will end there`);
   }
 }

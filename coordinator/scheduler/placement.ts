@@ -1,7 +1,10 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
-import type { Demands, Labels } from "../../shared/protocol/schema.ts";
+import type { Demands } from "../../shared/protocol/schema.ts";
 import { change, fits } from "../../shared/worker/machine/amounts.ts";
+import { rankOf } from "./choices.ts";
+import { staysFirst } from "./policy/hybrid.ts";
 import type {
+  Pool,
   SchedulerEffect,
   SchedulerState,
   SchedulingClass,
@@ -14,8 +17,8 @@ import type {
  * Which worker takes which task.
  *
  * Assumptions: the first task of a shape speaks for all of them; a worker starts what it is given in
- * order; one that is busy now becomes free only when one of its tasks ends. Hence each shape keeps
- * the workers that may have room in `open` and `deep`; one found without room is demoted, and comes
+ * order; one that is busy now becomes free only when one of its tasks ends. Hence each shape keeps,
+ * per choice, the workers that may have room in `open` and `deep`; one found without room is demoted, and comes
  * back when one of its tasks ends. Each demotion is paid for by one end of a task, so a decision
  * costs amortised O(shapes), however many classes and tasks wait and however many workers are busy.
  */
@@ -108,30 +111,53 @@ function launch(
   effects: SchedulerEffect[],
 ): void {
   assign(worker, task);
+  moveOn(task.group.shape, worker);
   task.leasedMs = atMs;
   state.leased.moveToEnd(task);
   effects.push({ type: "run", worker: worker.id, task: task.id, attempt: task.attempt });
 }
 
-/** The longest unused worker with room, else one that may take a task ahead of time. */
+/**
+ * A worker with room, of the first choice that has one; else one that may take a task ahead of time.
+ */
 function workerFor(state: SchedulerState, shape: Shape): WorkerRecord | undefined {
-  for (let worker = shape.open.first; worker; worker = shape.open.first) {
-    if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, shape.demands)) {
-      shape.open.moveToEnd(worker);
-      return worker;
-    }
-    shape.open.delete(worker);
-    shape.deep.add(worker);
-    worker.demotedFrom.add(shape);
+  for (const pool of shape.pools) {
+    const worker = withRoom(shape, pool);
+    if (worker) return worker;
   }
-  for (let worker = shape.deep.first; worker; worker = shape.deep.first) {
-    if (mayTakeAhead(state, worker, shape)) {
-      shape.deep.moveToEnd(worker);
-      return worker;
-    }
-    shape.deep.delete(worker);
+  for (const pool of shape.pools) {
+    const worker = aheadOf(state, shape, pool);
+    if (worker) return worker;
   }
   return undefined;
+}
+
+function withRoom({ demands }: Shape, pool: Pool): WorkerRecord | undefined {
+  const { open, deep } = pool;
+  for (let worker = open.first; worker; worker = open.first) {
+    if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, demands)) return worker;
+    open.delete(worker);
+    deep.add(worker);
+    worker.demotedFrom.add(pool);
+  }
+  return undefined;
+}
+
+function aheadOf(state: SchedulerState, shape: Shape, { deep }: Pool): WorkerRecord | undefined {
+  for (let worker = deep.first; worker; worker = deep.first) {
+    if (mayTakeAhead(state, worker, shape)) {
+      deep.moveToEnd(worker);
+      return worker;
+    }
+    deep.delete(worker);
+  }
+  return undefined;
+}
+
+/** It was given a task: whether the next one goes to another is a matter of policy. */
+function moveOn({ pools, isSpread }: Shape, worker: WorkerRecord): void {
+  if (!isSpread && staysFirst(worker)) return;
+  for (const { open } of pools) if (open.has(worker)) open.moveToEnd(worker);
 }
 
 /** It could start now: nothing that came before waits, because the worker keeps the order. */
@@ -166,9 +192,9 @@ const shortRunning = ({ launched, prefetched, slow }: WorkerRecord): number =>
  * the worker must run empty for it, or a stream of short tasks would keep it out.
  */
 function isAwaited(state: SchedulerState, worker: WorkerRecord): boolean {
-  for (const { demands, labels } of state.readyActors) {
-    const isPossible = isFeasible(worker, demands, labels);
-    if (isPossible && fits(worker.capacity, worker.held, demands)) return true;
+  for (const shape of state.readyActors) {
+    const isPossible = rankOf(worker, shape) >= 0;
+    if (isPossible && fits(worker.capacity, worker.held, shape.demands)) return true;
   }
   return false;
 }
@@ -243,9 +269,9 @@ function land(worker: WorkerRecord, task: TaskRecord): void {
 const isSlow = (task: TaskRecord): boolean => task.expectedUs === PREFETCH_US;
 
 function promote(worker: WorkerRecord): void {
-  for (const shape of worker.demotedFrom) {
-    shape.deep.delete(worker);
-    shape.open.add(worker);
+  for (const pool of worker.demotedFrom) {
+    pool.deep.delete(worker);
+    pool.open.add(worker);
   }
   worker.demotedFrom.clear();
 }
@@ -294,32 +320,4 @@ function retireClass(state: SchedulerState, group: SchedulingClass): void {
   if (shapes.size > 0) return;
   state.readyShapes.delete(priority);
   state.priorities.splice(state.priorities.indexOf(priority), 1);
-}
-
-/** Whether the worker could run it when idle. */
-export function isFeasible(worker: WorkerRecord, demands: Demands, labels: Labels): boolean {
-  return obstacleTo(worker, demands, labels) === undefined;
-}
-
-/** Why this worker could not run it even when idle, in words. */
-export function obstacleTo(
-  worker: WorkerRecord,
-  demands: Demands,
-  labels: Labels,
-): string | undefined {
-  const { capacity } = worker;
-  if (demands.cpuMilli > capacity.cpuMilli) return `has ${capacity.cpuMilli / 1000} cpus`;
-  if (demands.gpuMilli > capacity.gpuMilli) return `has ${capacity.gpuMilli / 1000} gpus`;
-  if (demands.memoryBytes > capacity.memoryBytes) {
-    return `has ${capacity.memoryBytes} bytes of memory`;
-  }
-  for (const [name, amount] of Object.entries(demands.custom ?? {})) {
-    if (amount > (capacity.custom?.[name] ?? 0)) {
-      return `has ${(capacity.custom?.[name] ?? 0) / 1000} of ${name}`;
-    }
-  }
-  for (const [name, value] of Object.entries(labels)) {
-    if (worker.labels[name] !== value) return `has ${name} = ${worker.labels[name] ?? "nothing"}`;
-  }
-  return undefined;
 }

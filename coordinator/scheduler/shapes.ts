@@ -1,20 +1,16 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
-import { isFeasible } from "./placement.ts";
-import type { SchedulerState, Shape, WorkerRecord } from "./types.ts";
+import { choicesOf, rankOf, type Constraints } from "./choices.ts";
+import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
+
+type Kind = Constraints & { readonly demands: Demands; readonly isActor: boolean };
 
 /** The shape of a class: the one that others of its kind have, or a new one. */
-export function joinShape(
-  state: SchedulerState,
-  kind: { readonly demands: Demands; readonly labels: Labels; readonly isActor: boolean },
-): Shape {
+export function joinShape(state: SchedulerState, kind: Kind): Shape {
   const key = keyOf(kind);
   let shape = state.shapes.get(key);
   if (!shape) {
-    const { demands, labels, isActor } = kind;
-    const workers = { open: new LinkedSet<WorkerRecord>(), deep: new LinkedSet<WorkerRecord>() };
-    const counts = { classes: 0, feasible: 0, joined: 0 };
-    shape = { key, demands, labels, isActor, ready: new Map(), ...workers, ...counts };
+    shape = newShape(key, kind);
     state.shapes.set(key, shape);
     for (const worker of state.workers.values()) offer(shape, worker);
   }
@@ -22,34 +18,55 @@ export function joinShape(
   return shape;
 }
 
+function newShape(key: string, kind: Kind): Shape {
+  const { demands, isActor, strategy } = kind;
+  const choices = choicesOf(kind);
+  const pools = choices.map((choice): Pool => ({
+    choice,
+    open: new LinkedSet(),
+    deep: new LinkedSet(),
+    feasible: 0,
+  }));
+  const counts = { classes: 0, feasible: 0, joined: 0 };
+  const isSpread = strategy === "spread";
+  return { key, demands, choices, isActor, isSpread, ready: new Map(), pools, ...counts };
+}
+
 /** A class is gone; with the last one, its shape. */
 export function leaveShape(state: SchedulerState, shape: Shape): void {
   shape.classes -= 1;
   if (shape.classes > 0) return;
   state.shapes.delete(shape.key);
-  for (const worker of state.workers.values()) worker.demotedFrom.delete(shape);
+  for (const worker of state.workers.values()) {
+    for (const pool of shape.pools) worker.demotedFrom.delete(pool);
+  }
 }
 
 /** A worker joined, or a shape is new. */
 export function offer(shape: Shape, worker: WorkerRecord): void {
-  if (!isFeasible(worker, shape.demands, shape.labels)) return;
+  const pool = shape.pools[rankOf(worker, shape)];
+  if (!pool) return;
   shape.feasible += 1;
   shape.joined += 1;
-  shape.open.add(worker);
+  pool.feasible += 1;
+  pool.open.add(worker);
 }
 
 /** A worker leaves. */
 export function withdraw(shape: Shape, worker: WorkerRecord): void {
-  if (!isFeasible(worker, shape.demands, shape.labels)) return;
+  const pool = shape.pools[rankOf(worker, shape)];
+  if (!pool) return;
   shape.feasible -= 1;
-  shape.open.delete(worker);
-  shape.deep.delete(worker);
+  pool.feasible -= 1;
+  pool.open.delete(worker);
+  pool.deep.delete(worker);
 }
 
-function keyOf({ demands, labels, isActor }: Parameters<typeof joinShape>[1]): string {
+function keyOf({ demands, labels, fallback = [], strategy, isActor }: Kind): string {
   const { cpuMilli, gpuMilli, memoryBytes, custom = {} } = demands;
   const amounts = [cpuMilli, gpuMilli, memoryBytes, byName(custom)];
-  return JSON.stringify([isActor, amounts, byName(labels)]);
+  const where = [labels, ...fallback].map((each: Labels) => byName(each));
+  return JSON.stringify([isActor, amounts, where, strategy ?? "default"]);
 }
 
 const byName = <T>(record: Readonly<Record<string, T>>): [string, T][] =>

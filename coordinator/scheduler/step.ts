@@ -3,7 +3,6 @@ import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import { invariant } from "../../shared/errors.ts";
 import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
-import { noAmounts } from "../../shared/worker/machine/amounts.ts";
 import {
   makeReady,
   placeAtOnce,
@@ -13,7 +12,8 @@ import {
   vacate,
 } from "./placement.ts";
 import { stuckText } from "./explain.ts";
-import { joinShape, leaveShape, offer, withdraw } from "./shapes.ts";
+import { newClass, newWorker } from "./new-records.ts";
+import { leaveShape, offer, withdraw } from "./shapes.ts";
 import {
   SLOT,
   type SchedulerEffect,
@@ -49,24 +49,7 @@ type Handler<Type> = (
 const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
   "worker-joined"(state, { worker: id, atMs, name, capacity, labels, silenceMsMax }) {
     if (state.workers.has(id)) return; // A reconnect that overtook its own disconnect.
-    const worker: WorkerRecord = {
-      id,
-      name,
-      capacity,
-      labels,
-      silenceMsMax,
-      assigned: new ChainedSet(SLOT.assigned),
-      used: noAmounts(),
-      held: noAmounts(),
-      launched: 0,
-      slow: 0,
-      prefetched: new ChainedSet(SLOT.prefetched),
-      aheadUs: 0,
-      demotedFrom: new Set(),
-      lastSeenMs: atMs,
-      tasksDone: 0,
-      tasksFailed: 0,
-    };
+    const worker = newWorker({ id, name, capacity, labels, silenceMsMax }, atMs);
     state.workers.set(id, worker);
     let silent = state.silent.get(silenceMsMax);
     if (!silent) state.silent.set(silenceMsMax, (silent = new LinkedSet()));
@@ -92,16 +75,9 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     }
   },
 
-  "class-defined"(state, { type: _type, atMs: _atMs, ...given }) {
+  "class-defined"(state, given) {
     if (state.classes.has(given.id)) return;
-    const group: SchedulingClass = {
-      ...given,
-      shape: joinShape(state, given),
-      queue: new ChainedSet(SLOT.queue),
-      turn: 0,
-      averageMs: undefined,
-      stuck: undefined,
-    };
+    const group = newClass(state, given);
     state.classes.set(group.id, group);
     jobOf(state, group).classes.add(group);
   },
@@ -314,7 +290,9 @@ function removeWorker(
     }
   }
   // `vacate` offered the leaving worker again.
-  for (const shape of state.shapes.values()) shape.open.delete(worker);
+  for (const shape of state.shapes.values()) {
+    for (const { open } of shape.pools) open.delete(worker);
+  }
 }
 
 /** Have the task wait until these exist. */
@@ -330,7 +308,7 @@ function awaitObjects(state: SchedulerState, task: TaskRecord, missing: readonly
 
 /** It has just lost a task of this class: try another first. */
 function passOver(worker: WorkerRecord, { shape }: SchedulingClass): void {
-  if (shape.open.has(worker)) shape.open.moveToEnd(worker);
+  for (const { open } of shape.pools) if (open.has(worker)) open.moveToEnd(worker);
 }
 
 function retryOrFail(

@@ -3,6 +3,7 @@ import type { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import type { Amounts } from "../../shared/worker/machine/amounts.ts";
+import type { Choice, Constraints } from "./choices.ts";
 
 /**
  * Where one task stands. Every other field of its record follows from this.
@@ -52,7 +53,6 @@ export interface SchedulingClass {
   readonly name: string;
   readonly isActor: boolean;
   readonly demands: Demands;
-  readonly labels: Labels;
   readonly retriesMax: number;
   readonly priority: number;
   readonly shape: Shape;
@@ -73,20 +73,30 @@ export interface SchedulingClass {
 export interface Shape {
   readonly key: string;
   readonly demands: Demands;
-  readonly labels: Labels;
+  readonly choices: readonly Choice[];
   readonly isActor: boolean;
+  /** Each task goes to the next worker, rather than to one that is in use already. */
+  readonly isSpread: boolean;
   /** How many classes have it. */
   classes: number;
   /** By priority, those of its classes with ready tasks: the one to be served next first. */
   readonly ready: Map<number, LinkedSet<SchedulingClass>>;
-  /** Workers that can run it and, as far as known, have the resources free now. */
-  readonly open: LinkedSet<WorkerRecord>;
-  /** Workers that can run it, are busy, and may take a task ahead of time. */
-  readonly deep: LinkedSet<WorkerRecord>;
+  /** The workers that can run it, for each of `choices` those of which it is the first they answer. */
+  readonly pools: readonly Pool[];
   /** How many workers could run it if they were idle. */
   feasible: number;
   /** How many ever joined that could: a warning before the last of them is out of date. */
   joined: number;
+}
+
+/** Workers that are equally good for a shape. */
+export interface Pool {
+  readonly choice: Choice;
+  /** As far as known, these have the resources free now. */
+  readonly open: LinkedSet<WorkerRecord>;
+  /** These are busy, and may take a task ahead of time. */
+  readonly deep: LinkedSet<WorkerRecord>;
+  feasible: number;
 }
 
 export interface WorkerRecord {
@@ -110,8 +120,8 @@ export interface WorkerRecord {
   readonly prefetched: ChainedSet<TaskRecord>;
   /** Sum of `expectedUs` of `prefetched`. */
   aheadUs: number;
-  /** Shapes in whose `open` this worker is missing because it had no room. */
-  readonly demotedFrom: Set<Shape>;
+  /** Those in whose `open` this worker is missing because it had no room. */
+  readonly demotedFrom: Set<Pool>;
   lastSeenMs: number;
   tasksDone: number;
   tasksFailed: number;
@@ -164,17 +174,16 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly worker: PeerId;
       readonly tasks: readonly (readonly [TaskId, number])[];
     }
-  | {
+  | ({
       readonly type: "class-defined";
       readonly id: CallableId;
       readonly job: JobId;
       readonly name: string;
       readonly isActor: boolean;
       readonly demands: Demands;
-      readonly labels: Labels;
       readonly retriesMax: number;
       readonly priority: number;
-    }
+    } & Constraints)
   | {
       readonly type: "task-submitted";
       readonly task: TaskId;

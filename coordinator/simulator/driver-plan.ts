@@ -177,7 +177,7 @@ export class DriverPlan {
       memoryBytes: prng.chance(1, 8) ? 2 ** 29 : 0,
       ...(prng.chance(1, 8) ? { custom: { lab: 1_000 } } : {}),
     };
-    const labels: Labels = prng.chance(1, 8) ? { runtime: "browser" } : {};
+    const where = isHopeless ? {} : this.#where();
     return {
       type: "define",
       callable: this.#driver.newId<CallableId>(),
@@ -185,9 +185,32 @@ export class DriverPlan {
       name: kind,
       source: "",
       demands,
-      labels,
+      ...where,
       retriesMax: prng.below(5),
       priority: prng.below(3) - 1,
     };
+  }
+
+  /** Where its tasks may run: of each a worker stays after the faults. */
+  #where(): Pick<Define, "labels" | "fallback" | "strategy"> {
+    const { prng } = this.#world;
+    const selectors = ["browser", "!browser", "in(node,other)", "!in(tab,node)"];
+    const labels = (): Labels => ({ runtime: selectors[prng.below(selectors.length)]! });
+    const worker = `worker ${prng.below(8)}`;
+    switch (prng.below(12)) {
+      case 0:
+      case 1:
+        return { labels: labels() };
+      case 2:
+        return { labels: { runtime: "phone" }, fallback: [labels(), {}] };
+      case 3:
+        return { labels: labels(), fallback: [labels()] };
+      case 4:
+        return { strategy: "spread" };
+      case 5:
+        return { strategy: { worker, isSoft: true } };
+      default:
+        return {};
+    }
   }
 }

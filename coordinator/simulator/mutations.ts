@@ -23,8 +23,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a leaving worker can still be chosen",
     file: STEP,
-    text: "  for (const shape of state.shapes.values()) shape.open.delete(worker);\n}",
-    by: "}",
+    text: "    for (const { open } of shape.pools) open.delete(worker);\n  }\n}",
+    by: "  }\n}",
   },
   {
     name: "a lost attempt keeps its number",
@@ -69,8 +69,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a worker without room never comes back",
     file: PLACEMENT,
-    text: "    shape.open.add(worker);\n  }\n  worker.demotedFrom",
+    text: "    pool.open.add(worker);\n  }\n  worker.demotedFrom",
     by: "  }\n  worker.demotedFrom",
+  },
+  {
+    name: "a fallback is never used",
+    file: PLACEMENT,
+    text: "const worker = withRoom(shape, pool);\n    if (worker) return worker;",
+    by: "const worker = withRoom(shape, pool);\n    if (worker || pool.feasible === 0) return worker;",
   },
   {
     name: "an answer sent twice frees the value that counts",

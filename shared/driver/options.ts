@@ -1,9 +1,10 @@
 import { MeshError } from "../errors.ts";
 import { REPLICAS_MAX } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
+import { toWhere, type WhereOptions } from "./where-options.ts";
 
 /** What a task or actor needs, and how it is treated. Everything is optional. */
-export interface CallableOptions {
+export interface CallableOptions extends WhereOptions {
   /** CPUs reserved while it runs, in thousandths at the finest. Default 1 for tasks, 0 for actors. */
   readonly cpus?: number;
   /** WebGPU adapters reserved. Default 0. */
@@ -12,8 +13,6 @@ export interface CallableOptions {
   readonly memory?: number;
   /** Amounts of custom resources that workers offer. */
   readonly resources?: Readonly<Record<string, number>>;
-  /** Run only on workers with exactly these labels, such as `{ runtime: "browser" }`. */
-  readonly labels?: Readonly<Record<string, string>>;
   /** Lost workers survived. What your own code throws is never retried. Default 3. */
   readonly retriesMax?: number;
   /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
@@ -39,6 +38,8 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CallableOptions>([
   "memory",
   "resources",
   "labels",
+  "fallback",
+  "strategy",
   "retriesMax",
   "timeoutMs",
   "priority",
@@ -60,14 +61,13 @@ export function toConstraints(
   for (const key of Object.keys(options)) {
     if (!KNOWN.has(key)) refuse(key, `is not an option; these are: ${[...KNOWN].join(", ")}`);
   }
-  const { retriesMax = 3, priority = 0, replicas, timeoutMs, labels } = options;
+  const { retriesMax = 3, priority = 0, replicas, timeoutMs } = options;
   expectInteger("retriesMax", retriesMax, 0, 1_000);
   expectInteger("priority", priority, -1_000, 1_000);
   if (replicas !== undefined) expectReplicas(replicas);
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 31_536_000_000)) {
     refuse("timeoutMs", `must be a positive number of milliseconds, not ${timeoutMs}`);
   }
-  expectTexts("labels", labels);
   return {
     name: (options.name ?? defaultName).slice(0, 256) || "anonymous",
     demands: {
@@ -80,20 +80,13 @@ export function toConstraints(
     priority,
     ...(replicas === undefined ? {} : { replicas }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(labels ? { labels: { ...labels } } : {}),
+    ...toWhere(options),
   };
 }
 
 /** @throws MeshError `INVALID_ARGUMENT` */
 export const expectReplicas = (replicas: number): number =>
   expectInteger("replicas", replicas, 1, REPLICAS_MAX);
-
-function expectTexts(option: string, texts: unknown): void {
-  if (texts === undefined) return;
-  const isRecord = typeof texts === "object" && texts !== null && !Array.isArray(texts);
-  if (isRecord && Object.values(texts).every((text) => typeof text === "string")) return;
-  refuse(option, 'must be an object of texts, such as { runtime: "browser" }');
-}
 
 function customDemands(resources: Readonly<Record<string, number>>): Record<string, number> {
   const amounts = Object.entries(resources).map(([name, amount]) => [

@@ -54,3 +54,8 @@ export const ID_CHARS_MAX = 64;
 
 /** Kept copies of one object that can be asked for. */
 export const REPLICAS_MAX = 16;
+
+/** One label selector: `in(...)` may list many values. */
+export const SELECTOR_CHARS_MAX = 1_024;
+/** Alternatives for a label selector that nobody with room has. */
+export const FALLBACKS_MAX = 8;

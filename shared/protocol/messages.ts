@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
-import { INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import { FALLBACKS_MAX, INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
@@ -9,6 +9,7 @@ import {
   id,
   ids,
   labels,
+  labelSelectors,
   messageCheck,
   milliseconds,
   sizeBytes,
@@ -68,6 +69,14 @@ const linkCounters = Type.Object({
 });
 export type LinkCounters = Static<typeof linkCounters>;
 
+/** How a worker is chosen among those that could; without one, by the default policy. */
+const strategy = Type.Union([
+  Type.Literal("spread"),
+  /** The worker with this id or name; a soft one stands back while it has no room. */
+  Type.Object({ worker: text(64), isSoft: Type.Boolean() }),
+]);
+export type Strategy = Static<typeof strategy>;
+
 /**
  * A function or class with its options. A driver sends it once, before the first task that uses it;
  * the coordinator forwards it once to each worker that needs it.
@@ -79,8 +88,11 @@ const define = Type.Object({
   name: text(256),
   source: text(SOURCE_CHARS_MAX),
   demands,
-  /** A worker must have each of these labels with exactly this value. */
-  labels: Type.Optional(labels),
+  /** What a worker's labels must be. */
+  labels: Type.Optional(labelSelectors),
+  /** In this order, what they may be instead while no worker that is preferred has room. */
+  fallback: Type.Optional(Type.Array(labelSelectors, { maxItems: FALLBACKS_MAX })),
+  strategy: Type.Optional(strategy),
   /** System failures survived; what the user's code throws is never retried. */
   retriesMax: count(1_000),
   /** Running time after which an attempt is stopped. */

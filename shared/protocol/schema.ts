@@ -10,8 +10,10 @@ import {
   ID_CHARS_MAX,
   ID_PATTERN,
   REFS_PER_MESSAGE_MAX,
+  SELECTOR_CHARS_MAX,
   STACK_CHARS_MAX,
 } from "./limits.ts";
+import { SELECTOR_PATTERN } from "./label-selectors.ts";
 
 /**
  * The field types that messages are made of. Each is bounded, so that a message that passed its
@@ -73,6 +75,13 @@ export const labels = Type.Record(key, text(256), {
   additionalProperties: false,
 });
 export type Labels = Static<typeof labels>;
+
+/** What a worker's labels must be; see label-selectors.ts. */
+export const labelSelectors = Type.Record(
+  key,
+  Type.String({ maxLength: SELECTOR_CHARS_MAX, pattern: SELECTOR_PATTERN }),
+  { maxProperties: 32, additionalProperties: false },
+);
 
 /** Turn a table of schemas, one per message type, into one compiled check. */
 export function messageCheck<Schemas extends Record<string, TSchema>>(schemas: Schemas) {

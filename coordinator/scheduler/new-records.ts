@@ -1,0 +1,50 @@
+import { ChainedSet } from "../../shared/collections/chained-set.ts";
+import { noAmounts } from "../../shared/worker/machine/amounts.ts";
+import { joinShape } from "./shapes.ts";
+import {
+  SLOT,
+  type SchedulerEvent,
+  type SchedulerState,
+  type SchedulingClass,
+  type WorkerRecord,
+} from "./types.ts";
+
+type About = Pick<WorkerRecord, "id" | "name" | "capacity" | "labels" | "silenceMsMax">;
+
+/** A worker that has nothing to do yet. */
+export const newWorker = (about: About, atMs: number): WorkerRecord => ({
+  ...about,
+  assigned: new ChainedSet(SLOT.assigned),
+  used: noAmounts(),
+  held: noAmounts(),
+  launched: 0,
+  slow: 0,
+  prefetched: new ChainedSet(SLOT.prefetched),
+  aheadUs: 0,
+  demotedFrom: new Set(),
+  lastSeenMs: atMs,
+  tasksDone: 0,
+  tasksFailed: 0,
+});
+
+/** A class without tasks. */
+export function newClass(
+  state: SchedulerState,
+  given: Extract<SchedulerEvent, { type: "class-defined" }>,
+): SchedulingClass {
+  const { id, job, name, isActor, demands, retriesMax, priority } = given;
+  return {
+    id,
+    job,
+    name,
+    isActor,
+    demands,
+    retriesMax,
+    priority,
+    shape: joinShape(state, given),
+    queue: new ChainedSet(SLOT.queue),
+    turn: 0,
+    averageMs: undefined,
+    stuck: undefined,
+  };
+}

@@ -1,8 +1,11 @@
 import { createSocket } from "node:dgram";
-import { expect } from "playwright/test";
+import { chromium, expect } from "playwright/test";
 import { startMesh } from "manta";
-import { Tabs, test } from "./support/mesh-test.ts";
+import { chromiumArguments, findChromium } from "./setup/chromium.mjs";
+import { linkBetween, Tabs, test } from "./support/mesh-test.ts";
 import { ones, sum } from "./support/tasks.ts";
+import { SHOW_ADDRESSES } from "./support/relayed-page.ts";
+import { UdpRelay } from "./support/udp-relay.ts";
 import { recordConnections } from "./support/webrtc.ts";
 
 /** How tabs and Node workers find their ways to each other. */
@@ -40,3 +43,52 @@ test("the mesh's STUN servers are told to every peer, and asked", async ({ brows
   await mesh.close();
   stun.close();
 });
+
+/** Two tabs whose WebRTC goes through a network of its own, and what one says of the other. */
+async function tabsAcross(roundTripMs: number) {
+  const found = await findChromium({ install: false, log: () => {} });
+  if ("missing" in found) throw new Error(found.missing);
+  const relay = new UdpRelay({ roundTripMs });
+  const browser = await chromium.launch({
+    executablePath: found.path,
+    headless: false,
+    args: [...chromiumArguments({ webgpu: false }), SHOW_ADDRESSES],
+  });
+  const started = await startMesh({ workers: 1, cpus: 1 });
+  const tabs = new Tabs(browser, started);
+  for (const name of ["maker", "taker"]) {
+    await tabs.contribute(name, { relay, before: recordConnections });
+  }
+  const { mesh } = started;
+  /** One value from tab to tab. */
+  const move = async (count: number) => {
+    const of = (name: string) => ({ labels: { runtime: "browser", name } });
+    using made = mesh.remote(ones, of("maker"))(count);
+    return await mesh.get(mesh.remote(sum, of("taker"))(made));
+  };
+  const close = async () => {
+    await tabs.closeAll();
+    await browser.close();
+    await mesh.close();
+    await relay.close();
+  };
+  return { mesh, relay, move, close };
+}
+
+for (const { where, roundTripMs, lanes } of [
+  { where: "far away", roundTripMs: 60, lanes: 4 },
+  { where: "near", roundTripMs: 0, lanes: undefined },
+]) {
+  test(`what a tab sends to one ${where} is striped over ${lanes ?? 1} connection(s)`, async () => {
+    const { mesh, relay, move, close } = await tabsAcross(roundTripMs);
+    const count = 2 ** 20;
+    expect(await move(count)).toBe(count);
+    expect(relay.packets).toBeGreaterThan(1_000);
+    const link = await linkBetween(mesh, ["taker", "maker"], 4 * count);
+    const { links } = (await mesh.peers()).find(({ name }) => name === "maker")!;
+    expect(link.path).toBe("webrtc");
+    expect(links.map((it) => it.lanes)).toEqual([lanes]);
+    if (lanes) expect(link.roundTripMs).toBeGreaterThan(roundTripMs * 0.9);
+    await close();
+  });
+}

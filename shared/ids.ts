@@ -10,6 +10,8 @@ export type ObjectId = Id<"ObjectId">;
 export type ActorId = Id<"ActorId">;
 /** A function or class with its options, as one driver defined it. */
 export type CallableId = Id<"CallableId">;
+/** A link between two peers, as the one that opened it calls it. */
+export type LinkName = Id<"LinkName">;
 /** Everything one driver submitted; named after that driver. */
 export type JobId = Id<"JobId">;
 
@@ -25,7 +27,7 @@ export class IdSequence {
     this.#prefix = `${peer}.`;
   }
 
-  next<T extends TaskId | ObjectId | ActorId | CallableId>(): T {
+  next<T extends TaskId | ObjectId | ActorId | CallableId | LinkName>(): T {
     return (this.#prefix + (this.#next++).toString(36)) as T;
   }
 }

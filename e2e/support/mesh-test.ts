@@ -7,6 +7,9 @@ import {
 } from "playwright/test";
 import { connect, startMesh, type Mesh, type StartedMesh } from "manta";
 
+import { relayConnections } from "./relayed-page.ts";
+import type { UdpRelay } from "./udp-relay.ts";
+
 type PeerSummary = Awaited<ReturnType<Mesh["peers"]>>[number];
 
 /** Counters come with heartbeats, one in five seconds. */
@@ -17,6 +20,8 @@ export interface TabOptions {
   readonly wishes?: Readonly<Record<string, string>>;
   /** Runs in the page before its own scripts. */
   readonly before?: () => void;
+  /** The network that its WebRTC goes through. The browser must show addresses. */
+  readonly relay?: UdpRelay;
 }
 
 /** A browser tab that contributes to the mesh. */
@@ -38,21 +43,22 @@ export class Tabs {
   }
 
   /** Open a page of the coordinator, such as `/console#token=...`. */
-  async open(address: string, before?: () => void): Promise<Page> {
+  async open(address: string, before?: () => void, relay?: UdpRelay): Promise<Page> {
     const context = await this.#browser.newContext();
     this.#contexts.push(context);
     const page = await context.newPage();
     page.on("pageerror", (error) => this.#errors.push(error.stack ?? error.message));
     if (before) await page.addInitScript(before);
+    if (relay) await relayConnections(page, relay);
     await page.goto(`${this.#started.url}${address}`);
     return page;
   }
 
   /** Open the contribute page as the link says, and wait until it is a worker of the mesh. */
-  async contribute(name: string, { wishes, before }: TabOptions = {}): Promise<Tab> {
+  async contribute(name: string, { wishes, before, relay }: TabOptions = {}): Promise<Tab> {
     const query = new URLSearchParams({ start: "1", name, ...wishes });
     const token = this.#started.tokens.contribute;
-    const page = await this.open(`/contribute?${query}#token=${token}`, before);
+    const page = await this.open(`/contribute?${query}#token=${token}`, before, relay);
     await expect(page.getByRole("main")).toHaveAttribute("data-phase", "working");
     return { page, name };
   }

@@ -11,6 +11,8 @@ export interface Dialer {
   readonly path: Path;
   /** Undefined if this path may work; else the reason in words why it cannot, to that peer. */
   obstacle(introduction: Introduction): string | undefined;
+  /** Undefined if one more connection may be opened beside another to the same peer; else why not. */
+  laneObstacle?(): string | undefined;
   /** @param deadlineMs how long it may take, from now. */
   dial(introduction: Introduction, deadlineMs: number): Promise<Transport>;
 }

@@ -41,7 +41,8 @@ export function webRtcDialer(options: WebRtcOptions): { dialer: Dialer; close():
   return {
     dialer: {
       path: "webrtc",
-      obstacle: ({ peer, webrtc }) => (webrtc ? undefined : cannotUseWebRtc(peer)),
+      obstacle: ({ peer, webrtc }) => (webrtc ? endpoint.obstacle : cannotUseWebRtc(peer)),
+      laneObstacle: () => endpoint.laneObstacle,
       dial: ({ peer }, deadlineMs) => endpoint.dial(peer, deadlineMs),
     },
     close: () => void endpoint.close(),

@@ -6,25 +6,33 @@ import { MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { Transport } from "../transport/transport.ts";
 import { reasonOf } from "./deadline.ts";
-import type { Link } from "./link.ts";
 
 /** How long the other end may take to say hello or welcome on an open transport. */
 export const GREETING_MS_MAX = 10_000;
 /** The longest hello takes 1 KiB. A stranger's first message above this is not even decoded. */
 const HELLO_BYTES_MAX = 16 * 1024;
 
+/** What takes over a transport on which hello was said: a link, or a lane of one. */
+export interface Greeted {
+  /** Tell the opener that it is welcome. */
+  welcome(): void;
+  /** What came in the same batch as the greeting. */
+  deliver(messages: readonly unknown[]): void;
+  receive(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
+}
+
 /**
  * The opener's half: say hello, wait for the welcome.
- * @param open makes the link; from then on it gets what arrives.
+ * @param open makes what takes over; from then on it gets what arrives.
  * @throws MeshError what the other end refused for; `TIMEOUT`, `PEER_UNREACHABLE`. The transport is
  *   closed then.
  */
-export async function sayHello(
+export async function sayHello<T extends Pick<Greeted, "deliver" | "receive">>(
   transport: Transport,
   hello: LinkHello,
   clock: Clock,
-  open: () => Link,
-): Promise<Link> {
+  open: () => T,
+): Promise<T> {
   void transport.send(encodeBatch([hello]));
   try {
     return await onFirstMessage(transport, clock, (message) => {
@@ -40,21 +48,21 @@ export async function sayHello(
 
 /**
  * The other half: wait for hello, check it, say welcome or why not.
- * @param admit makes the link, or throws the MeshError to refuse with.
+ * @param admit makes what takes over, or throws the MeshError to refuse with.
  * @throws MeshError why there is no link. The opener was told, and the transport is closed.
  */
 export async function expectHello(
   transport: Transport,
   clock: Clock,
-  admit: (hello: LinkHello) => Link,
-): Promise<Link> {
-  const open = (message: LinkMessage): Link => {
+  admit: (hello: LinkHello) => Greeted,
+): Promise<Greeted> {
+  const open = (message: LinkMessage): Greeted => {
     if (message.type !== "link-hello") {
       throw new MeshError("PROTOCOL_VIOLATION", `${message.type} instead of a hello`);
     }
-    const link = admit(message);
-    link.send({ type: "link-welcome" });
-    return link;
+    const greeted = admit(message);
+    greeted.welcome();
+    return greeted;
   };
   try {
     return await onFirstMessage(transport, clock, open, HELLO_BYTES_MAX);
@@ -70,15 +78,15 @@ export function refuse(transport: Transport, error: unknown): void {
   transport.close({ code: "refused", detail: reasonOf(error).slice(0, 256) });
 }
 
-/** `open` is called within the delivery, so that the next message finds the link. */
-function onFirstMessage(
+/** `open` is called within the delivery, so that the next message finds what takes over. */
+function onFirstMessage<T extends Pick<Greeted, "deliver" | "receive">>(
   transport: Transport,
   clock: Clock,
-  open: (message: LinkMessage) => Link,
+  open: (message: LinkMessage) => T,
   bytesMax = MESSAGE_BYTES_MAX,
-): Promise<Link> {
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    let link: Link | undefined;
+    let greeted: T | undefined;
     let isOver = false;
     const fail = (error: Error) => {
       isOver = true;
@@ -92,7 +100,7 @@ function onFirstMessage(
       fail(new MeshError("PEER_UNREACHABLE", `it closed before greeting (${detail ?? code})`));
     });
     transport.onMessage = (bytes) => {
-      if (link) return link.receive(bytes);
+      if (greeted) return greeted.receive(bytes);
       if (isOver) return;
       let rest: readonly unknown[];
       try {
@@ -105,13 +113,13 @@ function onFirstMessage(
           throw new MeshError("PROTOCOL_VIOLATION", linkMessages.complaint(first));
         }
         rest = others;
-        link = open(first);
+        greeted = open(first);
       } catch (error) {
         return fail(error as Error);
       }
       cancel();
-      resolve(link);
-      link.deliver(rest);
+      resolve(greeted);
+      greeted.deliver(rest);
     };
   });
 }

@@ -3,6 +3,7 @@ import type { LinkCounters, Path } from "../protocol/messages.ts";
 
 /** What a heartbeat may name. The pair that was used longest ago is forgotten first. */
 const PAIRS_MAX = 4_096;
+const REASON_CHARS_MAX = 256;
 
 /** What the links to one peer by one path have moved, and what is known of the latest one. */
 export class LinkAccount {
@@ -22,6 +23,17 @@ export class LinkAccount {
   because(reason: string | undefined): void {
     if (reason === undefined) delete this.counters.reason;
     else this.counters.reason = reason;
+  }
+
+  roundTrip(roundTripMs: number): void {
+    this.counters.roundTripMs = roundTripMs;
+  }
+
+  lanes(lanes: number, obstacle: string | undefined): void {
+    if (lanes > 1) this.counters.lanes = lanes;
+    else delete this.counters.lanes;
+    if (obstacle === undefined) delete this.counters.lanesReason;
+    else this.counters.lanesReason = obstacle.slice(0, REASON_CHARS_MAX);
   }
 }
 

@@ -4,6 +4,7 @@ import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
 import type { LinkMessage } from "../protocol/link-messages.ts";
 import { WindowedTransport } from "../transport/windowed-transport.ts";
 import { Link } from "./link.ts";
+import { ManualClock } from "./test-mesh.ts";
 
 const actor = "x.a" as ActorId;
 const bytes = new Uint8Array(INLINE_BYTES_MAX);
@@ -43,7 +44,15 @@ function linkTo({ reads }: { reads: boolean }) {
     close: () => {},
   });
   const receiver = { onMessage: () => {}, onChunk: () => {} };
-  const options = { peer: "eve" as PeerId, reason: undefined, receiver, account: undefined };
+  const options = {
+    peer: "eve" as PeerId,
+    reason: undefined,
+    receiver,
+    account: undefined,
+    name: undefined,
+    clock: new ManualClock(),
+    openLane: undefined,
+  };
   const link = new Link({ ...options, transport });
   return { link, transport };
 }

@@ -1,19 +1,29 @@
+import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import type { PeerId } from "../ids.ts";
-import { decodeBatch } from "../protocol/batch.ts";
+import type { LinkName, PeerId } from "../ids.ts";
+import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
 import { decodeFrame, encodeFrame, isFrame } from "../protocol/frame.ts";
 import {
   chunkHeaders,
   linkMessages,
   type ChunkHeader,
   type LinkMessage,
+  type LinkPing,
 } from "../protocol/link-messages.ts";
 import type { Path } from "../protocol/messages.ts";
 import { Outbox } from "../protocol/outbox.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { CloseReason, Transport, TransportPath } from "../transport/transport.ts";
+import type { Greeted } from "./handshake.ts";
+import { ArrivalOrder } from "./lanes/arrival-order.ts";
+import { LANES_MAX } from "./lanes/lane-policy.ts";
+import { Lanes } from "./lanes/lanes.ts";
 import type { LinkAccount } from "./link-counters.ts";
+import { RoundTrip } from "./round-trip.ts";
+
+/** While objects are sent, how often the round trip is measured again. */
+const PING_EVERY_MS = 5_000;
 
 /** Bad messages a peer may send on one link before the link is closed. */
 const VIOLATIONS_MAX = 3;
@@ -28,7 +38,7 @@ const UNREAD_ANSWER_BYTES_MAX = 128 * 2 ** 20;
 const ANSWER_BYTES_ESTIMATE = 64;
 
 /** Messages about the link itself. */
-type LinkOwn = "link-hello" | "link-welcome" | "link-refused" | "link-reason";
+type LinkOwn = "link-hello" | "link-welcome" | "link-refused" | "link-reason" | "link-ping";
 /** What a service can receive on an open link. */
 export type ServiceMessage = Exclude<LinkMessage, { type: LinkOwn }>;
 
@@ -45,15 +55,27 @@ export interface LinkOptions {
   readonly receiver: LinkReceiver;
   /** Where what it moves is counted, if anywhere. */
   readonly account: LinkAccount | undefined;
+  readonly clock: Clock;
+  /** What its opener calls it, if the other end may open lanes for it. */
+  readonly name: LinkName | undefined;
+  /** Opens one more lane for parts of objects; unset where one is as good as several. */
+  readonly openLane: ((link: Link) => Promise<Transport>) | undefined;
 }
 
 /** An open, authenticated connection to one peer: typed messages in batches, objects in chunks. */
 export class Link {
   readonly peer: PeerId;
   readonly path: Path;
+  /** What its opener calls it. */
+  readonly name: LinkName | undefined;
   /** Resolves with the reason when the link ends, from either side. Never rejects. */
   readonly closed: Promise<CloseReason>;
   readonly #transport: Transport;
+  readonly #lanes: Lanes;
+  /** Of the chunks that the other end sends. */
+  readonly #arrivals = new ArrivalOrder();
+  readonly #lanesOfOther = new Set<Transport>();
+  readonly #roundTrip = new RoundTrip();
   readonly #outbox: Outbox<LinkMessage>;
   readonly #options: LinkOptions;
   #isOpen = true;
@@ -61,17 +83,30 @@ export class Link {
   #unreadAnswerBytes = 0;
   #refusal: WireError | undefined;
   #reason: string | undefined;
+  #pingedMs = -Infinity;
+  #chunksSent = 0;
 
   constructor(options: LinkOptions) {
-    const { peer, transport, reason } = options;
+    const { peer, transport, reason, clock, account, openLane } = options;
     this.peer = peer;
+    this.name = options.name;
     this.path = pathOf(transport.path);
     this.#options = options;
     this.#setReason(reason);
     this.#transport = transport;
     this.#outbox = new Outbox(transport);
+    this.#lanes = new Lanes({
+      transport,
+      clock,
+      open: openLane && (() => openLane(this)),
+      roundTripMs: () => this.#roundTrip.ms,
+      askDelivered: () => this.ping(),
+      onChange: (lanes, obstacle) => account?.lanes(lanes, obstacle),
+      onBroken: (detail) => this.close({ code: "failed", detail }),
+    });
     this.closed = transport.closed.then((why) => {
       this.#isOpen = false;
+      this.#closeLanes();
       return why;
     });
   }
@@ -91,6 +126,42 @@ export class Link {
     if (reason !== undefined) this.send({ type: "link-reason", reason });
   }
 
+  /** How long a message and its answer take without a queue before them, if that was measured. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTrip.ms;
+  }
+
+  /** Measure the round trip. */
+  ping(): void {
+    this.#pingedMs = this.#options.clock.nowMs();
+    this.send({ type: "link-ping", atMs: this.#pingedMs });
+  }
+
+  /** Say to who opened the link that it is open. */
+  welcome(): void {
+    this.send({ type: "link-welcome" });
+    this.ping();
+  }
+
+  /**
+   * The other end has opened one more lane, to send parts of objects on.
+   * @throws MeshError `QUOTA_EXCEEDED` if it has as many as it may.
+   */
+  addLane(transport: Transport): Greeted {
+    if (this.#lanesOfOther.size >= LANES_MAX - 1) {
+      throw new MeshError("QUOTA_EXCEEDED", `a link has at most ${LANES_MAX} lanes`);
+    }
+    this.#lanesOfOther.add(transport);
+    void transport.closed.then(() => this.#lanesOfOther.delete(transport));
+    return {
+      welcome: () => void transport.send(encodeBatch([{ type: "link-welcome" }])),
+      deliver: (messages) => {
+        if (messages.length > 0) this.#blame(violation("a message on a lane for parts of objects"));
+      },
+      receive: (bytes) => this.#receiveFrame(bytes),
+    };
+  }
+
   /** What the other end last refused of what this one sent, if anything. */
   get refusal(): WireError | undefined {
     return this.#refusal;
@@ -105,14 +176,16 @@ export class Link {
   }
 
   /**
-   * Send part of an object, behind everything sent before.
+   * Send part of an object. Parts arrive in this order among themselves, but may overtake messages.
    * @returns when the link wants more, or is closed.
    */
   sendChunk(header: ChunkHeader, payload: Uint8Array): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
+    const { account, clock } = this.#options;
+    if (clock.nowMs() - this.#pingedMs > PING_EVERY_MS) this.ping();
     this.#outbox.flush();
-    this.#options.account?.moved(payload.byteLength, 0);
-    return this.#transport.send(encodeFrame(header, payload));
+    account?.moved(payload.byteLength, 0);
+    return this.#lanes.send(encodeFrame({ ...header, number: this.#chunksSent++ }, payload));
   }
 
   /** What is queued is sent first. */
@@ -121,19 +194,45 @@ export class Link {
     this.#outbox.flush();
     this.#isOpen = false;
     this.#transport.close(reason);
+    this.#closeLanes();
   }
 
   /** Takes what the transport delivers once the link is open. */
-  receive(bytes: Uint8Array<ArrayBuffer>): void {
+  receive(bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
+    if (isFrame(bytes)) return this.#receiveFrame(bytes);
     try {
-      if (!isFrame(bytes)) return this.deliver(decodeBatch(bytes));
+      this.deliver(decodeBatch(bytes));
+    } catch (error) {
+      this.#blame(error);
+    }
+  }
+
+  #receiveFrame(bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
+    try {
       const { header, payload } = decodeFrame(bytes);
       if (!chunkHeaders.accepts(header)) throw violation(chunkHeaders.complaint(header));
+      const { number, ...chunk } = header;
+      const deliver = () => this.#deliverChunk(chunk, payload);
+      if (number === undefined) return deliver();
+      return this.#arrivals.take(number, bytes.length, deliver);
+    } catch (error) {
+      this.#blame(error);
+    }
+  }
+
+  #deliverChunk(header: ChunkHeader, payload: Uint8Array<ArrayBuffer>): void {
+    if (!this.#isOpen) return;
+    try {
       this.#options.account?.moved(0, payload.byteLength);
       this.#options.receiver.onChunk(this, header, payload);
     } catch (error) {
       this.#blame(error);
     }
+  }
+
+  #closeLanes(): void {
+    this.#lanes.close();
+    for (const lane of this.#lanesOfOther) lane.close({ code: "done" });
   }
 
   /** Takes messages of a batch that was decoded already. One bad message spoils none of the others. */
@@ -154,11 +253,23 @@ export class Link {
       this.#refusal = message.error;
     } else if (message.type === "link-reason") {
       this.#setReason(message.reason);
+    } else if (message.type === "link-ping") {
+      this.#pinged(message);
     } else if (message.type === "link-hello" || message.type === "link-welcome") {
       throw violation(`${message.type} on a link that is open already`);
     } else {
       this.#options.receiver.onMessage(this, message);
     }
+  }
+
+  #pinged({ atMs, answeredChunks }: LinkPing): void {
+    if (answeredChunks === undefined) {
+      return this.send({ type: "link-ping", atMs, answeredChunks: this.#arrivals.delivered });
+    }
+    if (answeredChunks === this.#chunksSent) this.#lanes.delivered();
+    const { clock, account } = this.#options;
+    const roundTripMs = this.#roundTrip.measured(clock.nowMs() - atMs);
+    if (roundTripMs !== undefined) account?.roundTrip(roundTripMs);
   }
 
   #setReason(reason: string | undefined): void {
@@ -221,6 +332,7 @@ function valueBytesOf(message: LinkMessage): number {
     case "fetch-stop":
     case "call-ack":
     case "link-reason":
+    case "link-ping":
       return 0;
   }
 }

@@ -1,14 +1,14 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import type { PeerId } from "../ids.ts";
+import { IdSequence, type LinkName, type PeerId } from "../ids.ts";
 import type { ChunkHeader, LinkHello } from "../protocol/link-messages.ts";
 import type { Introduction, LinkCounters } from "../protocol/messages.ts";
 import { verifyTicket } from "../protocol/tickets.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import type { CloseReason, Transport } from "../transport/transport.ts";
 import { Attempt } from "./attempt.ts";
-import type { Dialer } from "./dialer.ts";
-import { expectHello, refuse, sayHello } from "./handshake.ts";
+import { openTransport, type Dialer } from "./dialer.ts";
+import { expectHello, refuse, sayHello, type Greeted } from "./handshake.ts";
 import { LinkLedger } from "./link-counters.ts";
 import { Link, pathOf, type ServiceMessage } from "./link.ts";
 import { loopTransport } from "./loop-transport.ts";
@@ -62,6 +62,7 @@ export class Links {
   readonly #options: LinksOptions;
   readonly #peers = new Map<PeerId, Peer>();
   readonly #ledger = new LinkLedger();
+  readonly #names: IdSequence;
   readonly #handlers = new Map<string, Handler<never>>();
   readonly #downHandlers: ((link: Link, reason: CloseReason) => void)[] = [];
   readonly #leftHandlers: ((peer: PeerId) => void)[] = [];
@@ -73,6 +74,7 @@ export class Links {
   constructor(options: LinksOptions) {
     this.self = options.self;
     this.#options = options;
+    this.#names = new IdSequence(options.self);
   }
 
   /** A link to `peer`: one that is open, or the one that is being opened, or a new one.
@@ -208,17 +210,21 @@ export class Links {
     reason: string | undefined,
   ): Promise<Link> {
     if (!ticket) throw new MeshError("INTERNAL", `no ticket in the introduction to ${peer}`);
-    const hello: LinkHello = { type: "link-hello", from: this.self, ticket };
+    const name = this.#names.next<LinkName>();
+    const hello: LinkHello = { type: "link-hello", from: this.self, ticket, link: name };
     if (reason !== undefined) hello.reason = reason;
-    return sayHello(transport, hello, this.#options.clock, () =>
-      this.#register(peer, transport, reason),
-    );
+    return sayHello(transport, hello, this.#options.clock, () => {
+      const link = this.#register(peer, transport, { reason, name });
+      link.ping();
+      return link;
+    });
   }
 
-  #admit(transport: Transport, { from, ticket, reason }: LinkHello): Link {
+  #admit(transport: Transport, { from, ticket, reason, link: name, laneOf }: LinkHello): Greeted {
     const nowEpochMs = this.#options.nowEpochMs?.() ?? Date.now();
     verifyTicket(this.#options.ticketKey, { from, to: this.self }, ticket, nowEpochMs);
-    const link = this.#register(from, transport, reason);
+    if (laneOf !== undefined) return this.#linkOfLane(from, laneOf).addLane(transport);
+    const link = this.#register(from, transport, { reason, name });
     // It will do for those who wait while this peer dials.
     const state = this.#peers.get(from);
     state?.attempt?.succeed(link);
@@ -226,12 +232,49 @@ export class Links {
     return link;
   }
 
-  #register(peer: PeerId, transport: Transport, reason: string | undefined): Link {
+  #linkOfLane(from: PeerId, name: LinkName): Link {
+    const link = this.#peers.get(from)?.links.find((it) => it.isOpen && it.name === name);
+    if (link) return link;
+    throw new MeshError("NOT_FOUND", `the link ${name} of ${from}, for one more lane, is not open`);
+  }
+
+  /** Dial once more by the path of a link, as one more lane of it. */
+  async #openLane({ peer, path, name }: Link): Promise<Transport> {
+    const { clock, dialers } = this.#options;
+    const introduction = await this.#options.introduce(peer);
+    if (introduction.error) throw fromWireError(introduction.error);
+    const { ticket } = introduction;
+    const dialer = dialers.find((it) => it.path === path);
+    const obstacle = dialer?.laneObstacle?.() ?? dialer?.obstacle(introduction);
+    if (!dialer || !ticket || obstacle !== undefined) throw unreachable(peer, obstacle ?? path);
+    const transport = await openTransport(dialer, introduction, clock);
+    const hello: LinkHello = { type: "link-hello", from: this.self, ticket, laneOf: name! };
+    // Nothing comes on it: each end sends on lanes of its own.
+    const nothing = () => {
+      transport.close({ code: "protocol-violation", detail: "something came by a one-way lane" });
+    };
+    await sayHello(transport, hello, clock, () => ({
+      deliver: (messages) => messages.length > 0 && nothing(),
+      receive: nothing,
+    }));
+    return transport;
+  }
+
+  #register(
+    peer: PeerId,
+    transport: Transport,
+    { reason, name }: { reason?: string | undefined; name?: LinkName | undefined },
+  ): Link {
+    const path = pathOf(transport.path);
+    const canStripe = path === "webrtc" && name !== undefined;
     const link = new Link({
       peer,
       transport,
       reason,
-      account: peer === this.self ? undefined : this.#ledger.open(peer, pathOf(transport.path)),
+      name,
+      clock: this.#options.clock,
+      openLane: canStripe ? (it) => this.#openLane(it) : undefined,
+      account: peer === this.self ? undefined : this.#ledger.open(peer, path),
       receiver: {
         onMessage: (from, message) =>
           (this.#handlers.get(message.type) as Handler<ServiceMessage> | undefined)?.(
@@ -262,7 +305,7 @@ export class Links {
 
   #loop(): Link {
     const transport = loopTransport();
-    const link = this.#register(this.self, transport, undefined);
+    const link = this.#register(this.self, transport, {});
     transport.onMessage = (bytes) => link.receive(bytes);
     return link;
   }

@@ -54,14 +54,21 @@ export interface TestPeerOptions {
   readonly bytesMax?: number;
 }
 
+interface Connection {
+  readonly ends: readonly [Transport, Transport];
+  readonly key: string;
+  isOpen: boolean;
+}
+
 /** For tests: real links between peers of one process, and a stand-in for the coordinator. */
 export class TestMesh {
   readonly clock = new ManualClock();
   readonly nowEpochMs = 1_000_000;
   /** Batches and frames that peers gave to transports. */
   messagesSent = 0;
+  connectionsMade = 0;
   readonly #peers = new Map<PeerId, TestPeer>();
-  #connections: { readonly ends: readonly [Transport, Transport]; readonly key: string }[] = [];
+  #connections: Connection[] = [];
 
   add(name: string, options: TestPeerOptions = {}): TestPeer {
     const id = name as PeerId;
@@ -94,11 +101,11 @@ export class TestMesh {
     return { type: "introduction", peer: to, ticket };
   }
 
-  dialer(from: PeerId): Dialer {
+  dialer(from: PeerId, path: "local" | "webrtc" = "local"): Dialer {
     return {
-      path: "local",
+      path,
       obstacle: () => undefined,
-      dial: ({ peer }) => Promise.resolve(this.connect(from, peer)),
+      dial: ({ peer }) => Promise.resolve(this.connect(from, peer, path)),
     };
   }
 
@@ -115,8 +122,9 @@ export class TestMesh {
   }
 
   /** @returns the dialler's end of a new transport; the other end accepts it. */
-  connect(from: PeerId, to: PeerId): Transport {
-    const ends = memoryTransportPair();
+  connect(from: PeerId, to: PeerId, path: "local" | "webrtc" = "local"): Transport {
+    this.connectionsMade++;
+    const ends = memoryTransportPair(path === "local" ? "memory" : path);
     for (const end of ends) {
       const send = end.send.bind(end);
       end.send = (message) => {
@@ -124,9 +132,15 @@ export class TestMesh {
         return send(message);
       };
     }
-    this.#connections.push({ ends, key: keyOf(from, to) });
+    const connection = { ends, key: keyOf(from, to), isOpen: true };
+    this.#connections.push(connection);
+    for (const end of ends) void end.closed.then(() => (connection.isOpen = false));
     this.#peers.get(to)?.links.accept(ends[1]);
     return ends[0];
+  }
+
+  get openConnections(): number {
+    return this.#connections.filter(({ isOpen }) => isOpen).length;
   }
 
   /** Break every connection between two peers. What is under way is lost. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, LinkName, ObjectId, PeerId } from "../ids.ts";
 import { INLINE_BYTES_MAX } from "./limits.ts";
 import { bytes, count, id, ids, messageCheck, sizeBytes, text, wireError } from "./schema.ts";
 
@@ -17,11 +17,26 @@ const linkSchemas = {
     ticket: bytes(64),
     /** Why the opener uses this path and not a better one, in words, if there is a reason. */
     reason: Type.Optional(text(256)),
+    /** The opener's name for this link. */
+    link: Type.Optional(id<LinkName>()),
+    /** Instead of a new link: one more lane for the parts of objects, of the link of this name. */
+    laneOf: Type.Optional(id<LinkName>()),
   }),
   "link-welcome": Type.Object({ type: Type.Literal("link-welcome") }),
   "link-refused": Type.Object({ type: Type.Literal("link-refused"), error: wireError }),
   /** The opener knows more now of why it is this path: the hello's `reason`, anew. */
   "link-reason": Type.Object({ type: Type.Literal("link-reason"), reason: text(256) }),
+
+  /**
+   * Answered at once by the same with `answeredChunks`, which is how many of the asking end's chunks
+   * were delivered: tells the round trip, and what is still on its way.
+   */
+  "link-ping": Type.Object({
+    type: Type.Literal("link-ping"),
+    /** By the clock of who asked. */
+    atMs: Type.Number({ minimum: 0, maximum: 2 ** 53 }),
+    answeredChunks: Type.Optional(sequence),
+  }),
 
   /** Send the object's bytes from `offset` on, as `chunk` frames in order. */
   fetch: Type.Object({
@@ -81,6 +96,7 @@ export type LinkMessage = {
   [Name in keyof typeof linkSchemas]: Static<(typeof linkSchemas)[Name]>;
 }[keyof typeof linkSchemas];
 export type LinkHello = Static<(typeof linkSchemas)["link-hello"]>;
+export type LinkPing = Static<(typeof linkSchemas)["link-ping"]>;
 export type Call = Static<(typeof linkSchemas)["call"]>;
 export type CallDone = Static<(typeof linkSchemas)["call-done"]>;
 
@@ -90,6 +106,8 @@ const chunkHeader = Type.Object({
   object: id<ObjectId>(),
   offset: sizeBytes,
   totalBytes: sizeBytes,
+  /** Counts the frames of one direction of a link, which may come by several lanes. */
+  number: Type.Optional(sequence),
 });
 export type ChunkHeader = Static<typeof chunkHeader>;
 export const chunkHeaders = messageCheck({ chunk: chunkHeader });

@@ -66,6 +66,11 @@ const linkCounters = Type.Object({
   /** Payload bytes of objects, not of control messages. */
   sentBytes: sizeBytes,
   receivedBytes: sizeBytes,
+  /** As measured last on this path. */
+  roundTripMs: Type.Optional(milliseconds),
+  /** Connections that what is sent is striped over now, if not one; and why not more. */
+  lanes: Type.Optional(count(64)),
+  lanesReason: Type.Optional(text(256)),
 });
 export type LinkCounters = Static<typeof linkCounters>;
 

@@ -1,14 +1,17 @@
-import type { Transport } from "./transport.ts";
+import type { Transport, TransportPath } from "./transport.ts";
 import { WindowedTransport, type Wire } from "./windowed-transport.ts";
 
-/** Two connected in-process transports. Delivery is one microtask later, as over a real socket. */
-export function memoryTransportPair(): [Transport, Transport] {
+/**
+ * Two connected in-process transports. Delivery is one microtask later, as over a real socket.
+ * @param path what they say they are; tests put them in place of others.
+ */
+export function memoryTransportPair(path: TransportPath = "memory"): [Transport, Transport] {
   const left: WindowedTransport = new WindowedTransport(
-    "memory",
+    path,
     wireTo(() => right),
   );
   const right = new WindowedTransport(
-    "memory",
+    path,
     wireTo(() => left),
   );
   return [left, right];

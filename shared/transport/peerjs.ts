@@ -28,6 +28,14 @@ export interface PeerJsOptions {
   readonly clock?: Clock;
 }
 
+/**
+ * Connections of one peer at a time. Chromium has 500 for a page, and gives those that were closed back
+ * only when garbage is collected.
+ */
+const CONNECTIONS_MAX = 128;
+/** The others are kept for links: one connection to a new peer is worth more than one more to an old one. */
+const CONNECTIONS_BEFORE_LANES_MAX = CONNECTIONS_MAX / 2;
+
 interface Dial {
   readonly remote: PeerId;
   /** Begin, or begin again: what was under way may have been lost with the signalling socket. */
@@ -65,6 +73,26 @@ export class PeerJsEndpoint {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#signalling = this.#connect();
+  }
+
+  /** Why no new connection can be had now, if that is so. */
+  get obstacle(): string | undefined {
+    if (this.#connections < CONNECTIONS_MAX) return undefined;
+    return `all ${CONNECTIONS_MAX} WebRTC connections of ${this.#options.peer} are in use`;
+  }
+
+  /** The same for one that would only make an open link faster. */
+  get laneObstacle(): string | undefined {
+    const connections = this.#connections;
+    if (connections < CONNECTIONS_BEFORE_LANES_MAX) return undefined;
+    return (
+      `${connections} of the ${CONNECTIONS_MAX} WebRTC connections of ${this.#options.peer} are in ` +
+      `use, and the rest is kept for links to others`
+    );
+  }
+
+  get #connections(): number {
+    return this.#transports.size + this.#dials.size + this.#accepting;
   }
 
   /**
@@ -178,7 +206,8 @@ export class PeerJsEndpoint {
 
   #accept(connection: DataConnectionLike): void {
     // Not at once: PeerJS is still busy with this connection when it says so.
-    if (this.#isClosed || this.#accepting >= ACCEPTING_MAX) {
+    const isFull = this.#accepting >= ACCEPTING_MAX || this.obstacle !== undefined;
+    if (this.#isClosed || isFull) {
       queueMicrotask(() => connection.close());
       return;
     }

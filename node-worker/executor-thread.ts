@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { MessagePort, workerData } from "node:worker_threads";
 import nodeEndpoint from "comlink/dist/umd/node-adapter.js";
 import { invariant } from "../shared/errors.ts";
+import { collectGarbage } from "../shared/node/collect-garbage.ts";
 import { serveExecutor } from "../shared/worker/executor-serve.ts";
 import { exposeWebGpu } from "./executor-gpu.ts";
 
@@ -24,6 +25,7 @@ process.on("unhandledRejection", (reason) => {
 serveExecutor(nodeEndpoint(workerData), {
   allocate: (byteLength) => new Uint8Array(new SharedArrayBuffer(byteLength)),
   later: (callback) => setImmediate(callback),
+  collect: collectGarbage,
   // tfjs takes 400 ms to import: only threads that use it pay.
   loadTensorflow: async (settings, onMeasured) => {
     const { loadTensorflow } = await import("./executor-tensorflow.ts");

@@ -59,6 +59,9 @@ export interface NodeWorker {
 }
 
 const DIAL_MS_MAX = 10_000;
+/** Of the store: shared memory that passes through an executor before its garbage is collected. */
+const COLLECT_SHARE = 1 / 32;
+const COLLECT_BYTES_MIN = 8 * 2 ** 20;
 /** Executors kept warm: enough for the first tasks, the others start in tens of milliseconds. */
 const EXECUTORS_WARM = 2;
 /**
@@ -69,7 +72,10 @@ const EXECUTORS_WARM = 2;
  */
 export async function runNodeWorker(options: NodeWorkerOptions): Promise<NodeWorker> {
   const url = coordinatorUrl(options.url);
-  const spawner = new ThreadSpawner({ settings: { workerName: options.name } });
+  const storeBytes = options.storeBytesMax ?? defaultStoreBytes();
+  const collectEveryBytes = Math.max(COLLECT_BYTES_MIN, storeBytes * COLLECT_SHARE);
+  const settings = { workerName: options.name, collectEveryBytes };
+  const spawner = new ThreadSpawner({ settings });
   let host: Host | undefined;
   try {
     void removeLeftovers(options.spillDir);
@@ -197,7 +203,7 @@ function newStore({ storeBytesMax, spillDir, spillBytesMax }: NodeWorkerOptions)
     ...(spillBytesMax === undefined ? {} : { diskBytesMax: spillBytesMax }),
     spill: new FileSpill(new SpillFolder(spillDir)),
     allocate: allocateShared,
-    collect: () => collectGarbage("major"),
+    collect: collectGarbage,
   });
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { MeshError } from "../../shared/errors.ts";
+import { memoryEnvironment } from "../launch/memory-environment.ts";
 import { launch } from "../launch/launch.ts";
 
 const USAGE = `manta: Ray for the web
@@ -86,7 +87,8 @@ Ctrl-C stops it, or: kill ${process.pid}
 /** Hand over to a program of the mesh; its exit status becomes ours. */
 function runProgram(program: string, argv: readonly string[]): Promise<number> {
   const file = fileURLToPath(new URL(`../../${program}/main.js`, import.meta.url));
-  const child = spawn(process.execPath, [file, ...argv], { stdio: "inherit" });
+  const options = { stdio: "inherit", env: memoryEnvironment() } as const;
+  const child = spawn(process.execPath, [file, ...argv], options);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => child.on("exit", (status) => resolve(status ?? 1)));
 }

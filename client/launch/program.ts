@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { MeshError, type ErrorCode } from "../../shared/errors.ts";
+import { memoryEnvironment } from "./memory-environment.ts";
 
 /** What the coordinator says once it is up. A worker says something that nobody needs here. */
 export interface Ready {
@@ -37,7 +38,7 @@ export class Program {
   ) {
     const file = fileURLToPath(new URL(`../../${name}/main.js`, import.meta.url));
     this.#child = fork(file, args, {
-      env: { ...process.env, ...environment },
+      env: { ...memoryEnvironment(), ...environment },
       execArgv: [],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });

@@ -32,10 +32,10 @@ export interface LocalStoreOptions {
   /** Makes the memory that objects arrive in. Default: memory that is not shared. */
   allocate?(sizeBytes: number): StoredBytes;
   /**
-   * Have the engine reclaim memory that was let go of. For shared memory: engines do not count it,
-   * so that nothing else would make them look for it.
+   * Have the engine reclaim memory that was let go of; `minor`: lately. For shared memory: engines
+   * do not count it, so that nothing else would make them look for it.
    */
-  collect?(): void;
+  collect?(kind: "minor" | "major"): void;
   readonly clock?: Clock;
 }
 
@@ -48,7 +48,7 @@ export interface ReserveOptions {
 /** Room that waits for others to let go is given up after so long. */
 const ROOM_MS_MAX = 60_000;
 /** The engine is asked to reclaim when so much of the store's limit was let go of. */
-const COLLECT_SHARE = 1 / 8;
+const COLLECT_SHARE = 1 / 16;
 
 interface Waiter {
   resolve(): void;
@@ -68,7 +68,7 @@ export class LocalStore {
   readonly #bytes = new Map<StoreEntry, StoredBytes>();
   readonly #waiting = new Map<ObjectId, Waiter[]>();
   readonly #loading = new Map<StoreEntry, Promise<StoredBytes | undefined>>();
-  #letGoBytes = 0;
+  readonly #letGoBytes = { minor: 0, major: 0 };
 
   constructor(options: LocalStoreOptions) {
     const { bytesMax, spill, diskBytesMax = spill ? Number.MAX_SAFE_INTEGER : 0, clock } = options;
@@ -225,6 +225,8 @@ export class LocalStore {
       read: async (offset, length) => {
         const piece = new Uint8Array(length);
         await this.#options.spill!.read(place, offset, piece);
+        // It is sent, and then it is garbage.
+        this.#letGo("minor", length);
         return piece;
       },
       close: once(() => {
@@ -329,7 +331,7 @@ export class LocalStore {
     switch (effect.type) {
       case "drop": {
         this.#bytes.delete(effect.entry);
-        this.#letGo(effect.entry.sizeBytes);
+        this.#letGo("major", effect.entry.sizeBytes);
         if (effect.isGone) this.onDropped(effect.entry.object);
         return;
       }
@@ -364,11 +366,12 @@ export class LocalStore {
     this.#perform();
   }
 
-  #letGo(sizeBytes: number): void {
-    this.#letGoBytes += sizeBytes;
-    if (this.#letGoBytes < this.bytesMax * COLLECT_SHARE) return;
-    this.#letGoBytes = 0;
-    this.#options.collect?.();
+  #letGo(kind: "minor" | "major", sizeBytes: number): void {
+    const letGoBytes = this.#letGoBytes;
+    letGoBytes[kind] += sizeBytes;
+    if (letGoBytes[kind] < this.bytesMax * COLLECT_SHARE) return;
+    letGoBytes[kind] = 0;
+    this.#options.collect?.(kind);
   }
 }
 

@@ -76,6 +76,8 @@ export interface ExecutorSettings {
   readonly workerName: string;
   /** The tfjs backend that won on this machine, once one executor has measured it. */
   readonly backend?: TensorBackendName;
+  /** It collects garbage after so many bytes of shared memory have passed through it. */
+  readonly collectEveryBytes?: number;
 }
 
 export type { BackendReport, TensorBackendName };

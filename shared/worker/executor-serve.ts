@@ -9,6 +9,7 @@ import { fromWireError } from "../protocol/wire-error.ts";
 import type { ExecutorSettings, ObjectBytes } from "./executor-api.ts";
 import type { ExecutorMessage } from "./executor-messages.ts";
 import { ExecutorRuntime } from "./executor-runtime.ts";
+import { SharedMemoryMeter } from "./shared-memory-meter.ts";
 import { type AgentMessage, OutcomeWriter, transferables, unpackOrders } from "./executor-wire.ts";
 
 /** What an agent calls with Comlink. Batches of orders are plain messages on the same port. */
@@ -25,6 +26,8 @@ export interface ExecutorPlatform {
   /** Memory for one big result. Memory that is not shared is transferred. */
   allocate(byteLength: number): ObjectBytes;
   later(callback: () => void): void;
+  /** Have the engine free what nothing refers to. Where memory is shared, nothing else makes it. */
+  collect?(kind: "minor" | "major"): void;
   /** The one tfjs of this executor, on the backend that `settings` names or that wins. */
   loadTensorflow(
     settings: ExecutorSettings,
@@ -44,13 +47,15 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   const send = (message: ExecutorMessage, moved: ArrayBuffer[] = []) =>
     port.postMessage(message, moved);
 
-  const outcomes = new OutcomeWriter((byteLength) => platform.allocate(byteLength));
+  const meter = new SharedMemoryMeter(platform);
+  const outcomes = new OutcomeWriter((byteLength) => meter.counted(platform.allocate(byteLength)));
   const runtime = new ExecutorRuntime({
     clock: systemClock,
     outcomes,
     flush() {
       const message = outcomes.take();
       send(message, transferables([message.bytes, ...message.table]));
+      meter.outcomesSent();
     },
     hold: (objects) => send({ type: "hold", objects: [...objects] }),
     release: (objects) => send({ type: "release", objects: [...objects] }),
@@ -80,6 +85,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   const calls: ExecutorCalls = {
     configure(given) {
       settings = given;
+      meter.configure(given.collectEveryBytes);
     },
     define: (callables) => runtime.define(callables),
     forget: (callables) => runtime.forget(callables),
@@ -87,7 +93,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
       const waiting = fetches.get(request);
       invariant(waiting, `fetch ${request} was asked for and not yet settled`);
       fetches.delete(request);
-      if (bytes) waiting.resolve(bytes);
+      if (bytes) waiting.resolve(meter.counted(bytes));
       else waiting.reject(error ? fromWireError(error) : new MeshError("INTERNAL", "no bytes"));
     },
   };
@@ -95,7 +101,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   // `Function` there (path "constructor.constructor"), so user code would run in the page.
   Comlink.expose(calls, port);
   const onMessage = (message: Partial<AgentMessage>) => {
-    if (message.type === "run") runtime.run(unpackOrders(message as never, stored));
+    if (message.type === "run") runtime.run(meter.take(unpackOrders(message as never, stored)));
     else if (message.type === "store") stored.set(message.object!, message.bytes!);
     else if (message.type === "drop") for (const object of message.objects!) stored.delete(object);
   };

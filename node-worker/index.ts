@@ -15,7 +15,8 @@ import type { Transport } from "../shared/transport/transport.ts";
 import { LocalStore } from "../shared/objects/local-store.ts";
 import { collectGarbage } from "../shared/node/collect-garbage.ts";
 import { defaultStoreBytes } from "../shared/node/default-store-bytes.ts";
-import { FileSpill } from "../shared/node/file-spill.ts";
+import { NodeSpillFiles } from "../shared/node/node-spill-files.ts";
+import { FileSpill } from "../shared/objects/spill-files.ts";
 import { removeLeftovers, SpillFolder } from "../shared/node/spill-folder.ts";
 import { WorkerAgent, type WorkerSnapshot } from "../shared/worker/agent.ts";
 import { Membership } from "../shared/worker/membership.ts";
@@ -201,7 +202,7 @@ function newStore({ storeBytesMax, spillDir, spillBytesMax }: NodeWorkerOptions)
   return new LocalStore({
     bytesMax: storeBytesMax ?? defaultStoreBytes(),
     ...(spillBytesMax === undefined ? {} : { diskBytesMax: spillBytesMax }),
-    spill: new FileSpill(new SpillFolder(spillDir)),
+    spill: new FileSpill(new NodeSpillFiles(new SpillFolder(spillDir))),
     allocate: allocateShared,
     collect: collectGarbage,
   });

@@ -15,8 +15,10 @@ export interface ContributionOptions {
   readonly name: string;
   /** Web Workers that run tasks, at most. */
   readonly executors: number;
-  /** Bytes of objects this tab keeps for the mesh, at most. */
+  /** Bytes of objects this tab keeps in memory for the mesh, at most. */
   readonly storeBytesMax: number;
+  /** Bytes of objects on disk, in the browser's storage for this site, at most. */
+  readonly diskBytesMax: number;
   /** Whether tasks may use the graphics processor (WebGPU). */
   readonly gpu: boolean;
   /** False sends everything through the coordinator's relay. */
@@ -34,7 +36,9 @@ export interface ContributionSnapshot {
   readonly tasksDone: number;
   readonly tasksFailed: number;
   readonly actors: number;
+  /** Of objects here, and how much of that is on disk alone. */
   readonly storedBytes: number;
+  readonly spilledBytes: number;
   readonly links: readonly LinkCounters[];
   /** Names of what runs now. */
   readonly current: readonly string[];

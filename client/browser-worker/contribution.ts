@@ -16,6 +16,8 @@ import type {
   ContributionOptions,
   ContributionSnapshot,
 } from "./contribution-types.ts";
+import { FileSpill } from "../../shared/objects/spill-files.ts";
+import { hasOpfs, OpfsSpillFiles, removeOpfsLeftovers } from "./opfs-spill-files.ts";
 import { nameGpu } from "./name-gpu.ts";
 
 const DIAL_MS_MAX = 10_000;
@@ -87,6 +89,7 @@ class TabContribution implements Contribution {
     await Promise.resolve();
     this.#changed();
     addEventListener("pagehide", onPageHide);
+    if (hasOpfs()) void removeOpfsLeftovers().catch(() => {});
     try {
       const gpuName = this.#options.gpu ? nameGpu() : undefined;
       cage = await this.#openCage();
@@ -150,7 +153,7 @@ class TabContribution implements Contribution {
   }
 
   async #join(cage: Cage): Promise<WorkerAgent> {
-    const { url, token, name, gpu, webrtc, executors, storeBytesMax } = this.#options;
+    const { url, token, name, gpu, webrtc, executors } = this.#options;
     const socketUrl = `${new URL(url).origin.replace(/^http/, "ws")}/v1/peer`;
     const transport = await openWebSocket(new WebSocket(socketUrl), {
       url: socketUrl,
@@ -175,7 +178,7 @@ class TabContribution implements Contribution {
       spawner: cage,
       executorsMin: 1,
       executorsMax: executors,
-      store: new LocalStore({ bytesMax: Math.floor(storeBytesMax * AGENT_STORE_SHARE) }),
+      store: this.#newStore(),
       dialers: (welcome, accept) => this.#dialers(welcome, accept),
       // oxlint-disable-next-line no-console -- the one place where a tab's engine can be looked into
       log: (text) => console.warn(`manta: ${text}`),
@@ -184,6 +187,13 @@ class TabContribution implements Contribution {
         this.#changed();
       },
     });
+  }
+
+  #newStore(): LocalStore {
+    const { storeBytesMax, diskBytesMax } = this.#options;
+    const bytesMax = Math.floor(storeBytesMax * AGENT_STORE_SHARE);
+    if (diskBytesMax === 0 || !hasOpfs()) return new LocalStore({ bytesMax });
+    return new LocalStore({ bytesMax, diskBytesMax, spill: new FileSpill(new OpfsSpillFiles()) });
   }
 
   #dialers(welcome: Welcome, accept: (transport: Transport) => void) {

@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import { systemClock } from "../../shared/clock.ts";
 import { defaultStoreBytes } from "../../shared/node/default-store-bytes.ts";
-import { FileSpill } from "../../shared/node/file-spill.ts";
+import { NodeSpillFiles } from "../../shared/node/node-spill-files.ts";
+import { FileSpill } from "../../shared/objects/spill-files.ts";
 import { removeLeftovers, SpillFolder } from "../../shared/node/spill-folder.ts";
 import { LocalStore } from "../../shared/objects/local-store.ts";
 import { listenForPeers } from "../../shared/node/listen-for-peers.ts";
@@ -26,7 +27,7 @@ const nodePlatform: Platform = {
     void removeLeftovers(spillDir);
     return new LocalStore({
       bytesMax: storeBytesMax ?? defaultStoreBytes(),
-      spill: new FileSpill(new SpillFolder(spillDir)),
+      spill: new FileSpill(new NodeSpillFiles(new SpillFolder(spillDir))),
     });
   },
   async dialers(url, { webrtc = true, listenHost }): Promise<PeerPaths> {

@@ -12,6 +12,7 @@ const measured: ContributionSnapshot = {
   tasksFailed: 0,
   actors: 0,
   storedBytes: 0,
+  spilledBytes: 0,
   links: [],
   current: [],
   gpuName: "apple metal-3",

@@ -11,6 +11,7 @@ const snapshot = (changes: Partial<ContributionSnapshot> = {}): ContributionSnap
   tasksFailed: 0,
   actors: 0,
   storedBytes: 0,
+  spilledBytes: 0,
   links: [],
   current: [],
   ...changes,

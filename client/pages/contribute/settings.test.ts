@@ -1,10 +1,18 @@
 import { expect, test } from "vitest";
-import { type Device, describeBrowser, settingsFor, storeSteps, wishesFrom } from "./settings.ts";
+import {
+  type Device,
+  describeBrowser,
+  diskSteps,
+  settingsFor,
+  storeSteps,
+  wishesFrom,
+} from "./settings.ts";
 
 const GIB = 2 ** 30;
 const laptop: Device = {
   threads: 8,
   memoryBytes: 8 * GIB,
+  diskBytes: 100 * GIB,
   gpuName: "apple metal-3",
   webrtc: true,
   browser: "Chrome on macOS",
@@ -16,6 +24,7 @@ test("one processor and three quarters of the memory stay with their owner", () 
     name: "Chrome on macOS",
     executors: 7,
     storeBytesMax: GIB,
+    diskBytesMax: GIB,
     gpu: true,
   });
 });
@@ -34,6 +43,15 @@ test("a browser that hides its memory is treated as a small machine", () => {
 
 test("the memory slider always has a step", () => {
   expect(storeSteps({ ...laptop, memoryBytes: GIB / 64 })).toEqual([GIB / 16]);
+});
+
+test("disk is offered as far as the browser allows it, and the address may ask for less", () => {
+  const { diskBytes: _none, ...diskless } = laptop;
+  expect(settingsFor(diskless, plain).diskBytesMax).toBe(0);
+  expect(diskSteps({ ...laptop, diskBytes: GIB })).toEqual([0, GIB / 4, GIB / 2]);
+  expect(settingsFor({ ...laptop, diskBytes: GIB }, plain).diskBytesMax).toBe(GIB / 4);
+  const wishes = wishesFrom("?memory=128&disk=0");
+  expect(settingsFor(laptop, wishes)).toMatchObject({ storeBytesMax: GIB / 8, diskBytesMax: 0 });
 });
 
 test("without an adapter there is no GPU to offer, whatever the address asks for", () => {

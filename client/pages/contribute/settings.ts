@@ -4,6 +4,8 @@ export interface Device {
   readonly threads: number;
   /** As far as the browser tells: rounded, and capped for privacy. */
   readonly memoryBytes?: number;
+  /** What the browser would let this site keep on disk; absent if it cannot. */
+  readonly diskBytes?: number;
   /** Name of the WebGPU adapter; absent if there is none. */
   readonly gpuName?: string;
   readonly webrtc: boolean;
@@ -16,6 +18,8 @@ export interface Settings {
   readonly name: string;
   readonly executors: number;
   readonly storeBytesMax: number;
+  /** For objects that do not fit in that memory. */
+  readonly diskBytesMax: number;
   readonly gpu: boolean;
 }
 
@@ -29,6 +33,8 @@ export interface Wishes {
   readonly webrtc: boolean;
   readonly name?: string;
   readonly executors?: number;
+  readonly memoryMib?: number;
+  readonly diskMib?: number;
   readonly gpu?: boolean;
 }
 
@@ -44,6 +50,9 @@ const STORE_DEFAULT_MAX = 1024 * MIB;
 /** Assumed where the browser does not tell, as on phones that kill a page for 200 MB. */
 const MEMORY_BYTES_ASSUMED = 1024 * MIB;
 
+const DISK_STEPS = [0, 256, 512, 1024, 4096, 16_384].map((mib) => mib * MIB);
+const DISK_DEFAULT_MAX = 1024 * MIB;
+
 export const executorsMax = ({ threads }: Device): number => clamp(threads, 1, EXECUTORS_MAX);
 
 /** The sizes the memory slider offers: never more than half of the machine. */
@@ -51,30 +60,48 @@ export function storeSteps({ memoryBytes = MEMORY_BYTES_ASSUMED }: Device): read
   return STORE_STEPS.filter((step) => step <= Math.max(memoryBytes / 2, STORE_STEPS[0]!));
 }
 
+/** The sizes the disk slider offers: never more than half of what the browser would allow. */
+export function diskSteps({ diskBytes = 0 }: Device): readonly number[] {
+  return DISK_STEPS.filter((step) => step <= diskBytes / 2);
+}
+
 export function settingsFor(device: Device, wishes: Wishes): Settings {
-  const { memoryBytes = MEMORY_BYTES_ASSUMED } = device;
-  const modest = Math.min(STORE_DEFAULT_MAX, memoryBytes / 4);
+  const { memoryBytes = MEMORY_BYTES_ASSUMED, diskBytes = 0 } = device;
+  const memory = wishes.memoryMib ? wishes.memoryMib * MIB : memoryBytes / 4;
+  const disk = wishes.diskMib === undefined ? diskBytes / 4 : wishes.diskMib * MIB;
   const steps = storeSteps(device);
   const executors = wishes.executors ?? clamp(device.threads - 1, 1, EXECUTORS_DEFAULT_MAX);
   return {
     name: (wishes.name ?? device.browser).slice(0, NAME_CHARS_MAX),
     executors: clamp(executors, 1, executorsMax(device)),
-    storeBytesMax: steps.findLast((step) => step <= modest) ?? steps[0]!,
+    storeBytesMax: largest(steps, Math.min(STORE_DEFAULT_MAX, memory)),
+    diskBytesMax: largest(diskSteps(device), Math.min(DISK_DEFAULT_MAX, disk)),
     gpu: device.gpuName !== undefined && (wishes.gpu ?? true),
   };
 }
 
-/** Reads `?start=1&webrtc=0&name=…&executors=2&gpu=0`. What makes no sense is ignored. */
+/** Of ascending sizes, the largest up to a limit, or the smallest. */
+const largest = (steps: readonly number[], limit: number): number =>
+  steps.findLast((step) => step <= limit) ?? steps[0] ?? 0;
+
+/**
+ * Reads `?start=1&webrtc=0&name=…&executors=2&memory=256&disk=0&gpu=0`, sizes in MiB. What makes no
+ * sense is ignored.
+ */
 export function wishesFrom(search: string): Wishes {
   const parameters = new URLSearchParams(search);
   const name = parameters.get("name")?.trim();
   const executors = Number(parameters.get("executors"));
+  const memoryMib = Number(parameters.get("memory"));
+  const diskMib = Number(parameters.get("disk") ?? Number.NaN);
   const gpu = parameters.get("gpu");
   return {
     autoStart: parameters.get("start") === "1",
     webrtc: parameters.get("webrtc") !== "0",
     ...(name ? { name } : {}),
     ...(Number.isInteger(executors) && executors > 0 ? { executors } : {}),
+    ...(memoryMib > 0 ? { memoryMib } : {}),
+    ...(diskMib >= 0 ? { diskMib } : {}),
     ...(gpu === "0" || gpu === "1" ? { gpu: gpu === "1" } : {}),
   };
 }

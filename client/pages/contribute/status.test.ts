@@ -9,6 +9,7 @@ const snapshot = (changes: Partial<ContributionSnapshot>): ContributionSnapshot 
   tasksFailed: 0,
   actors: 0,
   storedBytes: 0,
+  spilledBytes: 0,
   links: [],
   current: [],
   ...changes,

@@ -3,7 +3,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { spillContract } from "../objects/spill-contract.ts";
-import { FileSpill } from "./file-spill.ts";
+import { FileSpill } from "../objects/spill-files.ts";
+import { NodeSpillFiles } from "./node-spill-files.ts";
 import { removeLeftovers, SpillFolder } from "./spill-folder.ts";
 
 let base: string;
@@ -11,7 +12,7 @@ let device: FileSpill;
 
 beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), "spill-test-"));
-  device = new FileSpill(new SpillFolder(base));
+  device = new FileSpill(new NodeSpillFiles(new SpillFolder(base)));
 });
 afterEach(async () => {
   await device.close();
@@ -48,7 +49,7 @@ test("shared memory is written and read as it is", async () => {
 test("a place that cannot be written to is named, with what to do", async () => {
   const file = join(base, "a-file");
   await writeFile(file, "");
-  const broken = new FileSpill(new SpillFolder(join(file, "below")));
+  const broken = new FileSpill(new NodeSpillFiles(new SpillFolder(join(file, "below"))));
   await expect(broken.write([new Uint8Array(1)])).rejects.toThrow(/a-file.*--spill-dir/);
 });
 

@@ -26,6 +26,12 @@ export const ERROR_CODES = {
   OBJECT_TOO_LARGE: { retry: false, blame: "caller", text: "the object exceeds the store's limit" },
   STORE_FULL: { retry: true, blame: "system", text: "the peer's object store has no room" },
   ACTOR_DIED: { retry: false, blame: "system", text: "the actor has ended" },
+  ACTOR_UNAVAILABLE: {
+    retry: true,
+    blame: "system",
+    text: "the actor was lost while the call was under way, and lives again",
+  },
+  NAME_TAKEN: { retry: false, blame: "caller", text: "another actor has that name" },
   ACTOR_METHOD_UNKNOWN: { retry: false, blame: "caller", text: "the actor has no such method" },
   TIMEOUT: { retry: true, blame: "caller", text: "the caller's deadline passed" },
   PEER_UNREACHABLE: { retry: true, blame: "system", text: "no path to the peer could be opened" },

@@ -3,7 +3,12 @@ export { connect } from "./connect-in-node.ts";
 export { start, startMesh, type StartedMesh, type StartOptions } from "./start.ts";
 export { Mesh, type WaitOptions } from "../../shared/driver/mesh.ts";
 export type { ConnectOptions } from "./connect.ts";
-export type { ActorClass, ActorHandle } from "../../shared/driver/actor.ts";
+export type { ActorClass, ActorHandle, ActorMethod } from "../../shared/driver/actor.ts";
+export type {
+  ActorClassOptions,
+  ActorMethodOptions,
+  CallOptions,
+} from "../../shared/driver/actor-class-options.ts";
 export type { CallableOptions, PutOptions } from "../../shared/driver/options.ts";
 export type { LabelWish, LabelWishes, WhereOptions } from "../../shared/driver/where-options.ts";
 export { ObjectRef, type GetOptions } from "../../shared/driver/object-ref.ts";

@@ -10,7 +10,6 @@ import {
   type TaskId,
 } from "../../shared/ids.ts";
 import type { Define, PeerMessage } from "../../shared/protocol/messages.ts";
-import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
 import { step as stepDirectory } from "../directory/step.ts";
@@ -27,16 +26,17 @@ import {
 } from "../scheduler/types.ts";
 import { ActorRegistry } from "./actor-registry.ts";
 import { Acquaintances } from "./acquaintances.ts";
+import { DETACHED_JOB, DetachedClasses } from "./detached-classes.ts";
 import { EarlyInterest } from "./early-interest.ts";
 import { EarlyResults } from "./early-results.ts";
 import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
 import { freed, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
-import { classDefined, peerRecordOf, workerJoined } from "./registration.ts";
+import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
 import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
-import { Submissions } from "./submissions.ts";
+import { mayLiveAgain, Submissions } from "./submissions.ts";
 import { schedulerEventOf, type Untimed } from "./task-messages.ts";
 import type { ControlPorts, PeerIntroduction, PeerRecord } from "./types.ts";
 
@@ -61,6 +61,7 @@ export class ControlPlane {
   readonly settled = new SettledTasks();
   readonly actors: ActorRegistry;
   readonly submissions: Submissions;
+  readonly detached = new DetachedClasses();
   readonly replicator: Replicator;
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
@@ -77,6 +78,7 @@ export class ControlPlane {
     this.submissions = new Submissions(this, {
       direct: (event) => this.#direct(event),
       schedule: (event) => this.#step(event),
+      forgetDetached: (callables) => this.#forgetDetached(callables),
     });
     this.replicator = new Replicator(this, {
       keepCopy: (to, record) =>
@@ -172,7 +174,9 @@ export class ControlPlane {
       case "cancel-task":
       case "task-failed":
       case "actor-ended":
+        return this.#schedule(schedulerEventOf(from, message));
       case "end-actor":
+        if (!this.actors.isPublic(message.actor)) requireMine(from, message.actor);
         return this.#schedule(schedulerEventOf(from, message));
       case "locate-actor":
         return this.actors.watch(message.actor, peer);
@@ -189,8 +193,10 @@ export class ControlPlane {
         return this.replicator.answered(peer, message.object, true);
       case "copy-refused":
         return this.replicator.answered(peer, message.object, false);
+      case "actor-saved":
+        return this.submissions.saveState(peer, message);
       case "leaving":
-        this.#schedule({ type: "worker-left", worker: peer, why: `it leaves (${message.reason})` });
+        this.#schedule(schedulerEventOf(from, message));
         return this.replicator.peerLeaving(peer);
       case "promise-object": {
         this.#direct(directoryEventOf(from, message));
@@ -226,7 +232,11 @@ export class ControlPlane {
     requireMine(from, define.callable);
     if (this.callables.has(define.callable)) return;
     this.callables.set(define.callable, define);
-    this.#schedule(classDefined(define, from.peer as string as JobId));
+    const { isDetached } = define.actor ?? {};
+    if (isDetached) this.detached.add(define.callable, from.peer);
+    this.#schedule(
+      classDefined(define, isDetached ? DETACHED_JOB : (from.peer as string as JobId)),
+    );
   }
 
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
@@ -270,6 +280,7 @@ export class ControlPlane {
       for (const callable of callables) this.callables.delete(callable);
       this.#schedule({ type: "job-ended", job });
       this.#queue.push({ type: "forget-callables", callables });
+      this.#forgetDetached(this.detached.ownerLeft(peer));
     }
     this.#schedule({ type: "worker-left", worker: peer, why });
     this.#direct({ type: "peer-left", peer, why });
@@ -336,8 +347,10 @@ export class ControlPlane {
         return this.submissions.fail(effect.task, effect.error);
       case "stop-actor":
         return this.#ports.send(effect.worker, { type: "stop-actor", actor: effect.actor }, 0);
+      case "actor-restarting":
+        return this.actors.restarting(effect.actor);
       case "actor-died":
-        return this.actors.ended(effect.actor, effect.error);
+        return this.submissions.actorEnded(effect.actor, effect.error);
       case "drop-worker": {
         const message = `${effect.worker} was dropped because ${effect.why}; it may connect again`;
         const error: WireError = { code: "WORKER_LOST", message };
@@ -347,7 +360,8 @@ export class ControlPlane {
       case "warn": {
         const { job, task } = effect;
         const text = cut(effect.text, EXPLANATION_CHARS_MAX);
-        return this.#ports.send(job as string as PeerId, { type: "warning", task, text }, 0);
+        const to = job === DETACHED_JOB ? makerOf(task) : (job as string as PeerId);
+        return this.#ports.send(to, { type: "warning", task, text }, 0);
       }
       case "copies-changed":
         return this.replicator.changed(effect.object);
@@ -374,7 +388,7 @@ export class ControlPlane {
         );
       }
       case "forget-callables":
-        return this.#forgetCallables(effect.callables);
+        return forgetCallables(this.peers, effect.callables, this.#ports);
       case "available":
         if (!this.scheduler.dependents.has(effect.object)) return;
         return this.#schedule({ type: "object-available", object: effect.object });
@@ -400,29 +414,31 @@ export class ControlPlane {
       const error: WireError = { code: "OBJECT_LOST", message: "an argument was lost" };
       return this.submissions.takeBack(worker, { task, attempt, error });
     }
+    const state = this.submissions.states.newestOf(task, this.directory);
+    if (state === "lost") return this.submissions.failUnrestorable(worker, { task, attempt });
     const record = this.peers.get(worker);
     if (record && !record.defined.has(define.callable)) {
       record.defined.add(define.callable);
       this.#ports.send(worker, define, define.source.length);
     }
-    const run = runMessage({ task, attempt, callable: define.callable }, payload, this.directory);
+    const { callable } = define;
+    const run = runMessage({ task, attempt, callable }, { ...payload, state }, this.directory);
     this.#ports.send(worker, run.message, run.valueBytes);
   }
 
-  /** Workers keep what they were told of until it cannot be run any more. */
-  #forgetCallables(callables: readonly CallableId[]): void {
-    for (const { peer, defined } of this.peers.values()) {
-      const known = callables.filter((callable) => defined.delete(callable));
-      for (let at = 0; at < known.length; at += REFS_PER_MESSAGE_MAX) {
-        const part = known.slice(at, at + REFS_PER_MESSAGE_MAX);
-        this.#ports.send(peer, { type: "forget-callables", callables: part }, 0);
-      }
+  /** Classes of detached actors that nobody needs any more. */
+  #forgetDetached(callables: readonly CallableId[]): void {
+    for (const callable of callables) {
+      this.callables.delete(callable);
+      this.#schedule({ type: "class-forgotten", id: callable });
     }
+    if (callables.length > 0) this.#queue.push({ type: "forget-callables", callables });
   }
 
   #accept(task: TaskId, worker: PeerId): void {
-    this.submissions.drop(task);
-    const actor = task as string as ActorId;
-    if (this.scheduler.tasks.get(task)?.state === "alive") this.actors.located(actor, worker);
+    const record = this.scheduler.tasks.get(task);
+    if (record?.state !== "alive") return this.submissions.drop(task);
+    if (!mayLiveAgain(this.callables.get(record.group.id))) this.submissions.drop(task);
+    return this.actors.located(task as string as ActorId, worker, record.attempt);
   }
 }

@@ -11,6 +11,7 @@ import type {
 import { explainTask } from "../scheduler/explain.ts";
 import type { ObjectRecord } from "../directory/types.ts";
 import type { TaskRecord } from "../scheduler/types.ts";
+import { findActor, listActors } from "./actor-queries.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 const KEEPERS_TOLD_MAX = 2 * REPLICAS_MAX;
@@ -58,6 +59,10 @@ export function answerQuery(
       return { ...answer, mesh: summarizeMesh(plane) };
     case "explain":
       return { ...answer, explanation: explain(plane, query.object) };
+    case "actors":
+      return { ...answer, actors: listActors(plane) };
+    case "actor":
+      return { ...answer, ...findActor(plane, query.named) };
   }
 }
 

@@ -1,8 +1,10 @@
-import type { JobId, PeerId } from "../../shared/ids.ts";
+import type { CallableId, JobId, PeerId } from "../../shared/ids.ts";
+import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
+import { RESTARTS_UNLIMITED } from "../../shared/protocol/actor-options.ts";
 import type { Define, Hello } from "../../shared/protocol/messages.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
 import type { SchedulerEvent } from "../scheduler/types.ts";
-import type { PeerRecord } from "./types.ts";
+import type { ControlPorts, PeerRecord } from "./types.ts";
 
 /**
  * What is kept of a peer's introduction. `runtime` is a label too, and what the peer says it is: a
@@ -59,5 +61,26 @@ export const classDefined = (define: Define, job: JobId): Omit<ClassDefined, "at
   ...(define.fallback ? { fallback: define.fallback } : {}),
   ...(define.strategy ? { strategy: define.strategy } : {}),
   retriesMax: define.retriesMax,
+  restartsMax: restartsMaxOf(define),
   priority: define.priority,
 });
+
+function restartsMaxOf({ actor }: Define): number {
+  const restartsMax = actor?.restartsMax ?? 0;
+  return restartsMax === RESTARTS_UNLIMITED ? Number.POSITIVE_INFINITY : restartsMax;
+}
+
+/** Workers keep what they were told of until it cannot be run any more. */
+export function forgetCallables(
+  peers: ReadonlyMap<PeerId, PeerRecord>,
+  callables: readonly CallableId[],
+  { send }: Pick<ControlPorts, "send">,
+): void {
+  for (const { peer, defined } of peers.values()) {
+    const known = callables.filter((callable) => defined.delete(callable));
+    for (let at = 0; at < known.length; at += REFS_PER_MESSAGE_MAX) {
+      const part = known.slice(at, at + REFS_PER_MESSAGE_MAX);
+      send(peer, { type: "forget-callables", callables: part }, 0);
+    }
+  }
+}

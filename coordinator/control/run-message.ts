@@ -1,4 +1,4 @@
-import type { CallableId, TaskId } from "../../shared/ids.ts";
+import type { CallableId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { Run } from "../../shared/protocol/messages.ts";
 import type { DirectoryState } from "../directory/types.ts";
 import { freed, objectStateOf } from "./object-state.ts";
@@ -10,10 +10,12 @@ const INLINE_BYTES_PER_RUN_MAX = 2 ** 20;
 /** The order that makes a worker run an attempt, with what is known now of its arguments. */
 export function runMessage(
   attempt: { readonly task: TaskId; readonly attempt: number; readonly callable: CallableId },
-  { args, dependencies }: Payload,
+  { args, dependencies: ofCall, state }: Payload & { readonly state: ObjectId | undefined },
   directory: DirectoryState,
 ): { readonly message: Run; readonly valueBytes: number } {
   const message: Run = { type: "run", ...attempt, args };
+  const dependencies = state ? [...ofCall, state] : ofCall;
+  if (state) message.restores = true;
   if (dependencies.length === 0) return { message, valueBytes: args.byteLength };
   let inlineBytes = 0;
   message.dependencies = dependencies.map((object) => {

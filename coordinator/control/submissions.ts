@@ -1,15 +1,24 @@
 import { MeshError } from "../../shared/errors.ts";
-import { resultOf, type ActorId, type CallableId, type ObjectId } from "../../shared/ids.ts";
+import {
+  makerOf,
+  resultOf,
+  type ActorId,
+  type CallableId,
+  type ObjectId,
+} from "../../shared/ids.ts";
 import type { PeerId, TaskId } from "../../shared/ids.ts";
-import type { Define, Submit } from "../../shared/protocol/messages.ts";
+import { encodeValue } from "../../shared/objects/codec.ts";
+import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
 import type { ActorRegistry } from "./actor-registry.ts";
+import type { DetachedClasses } from "./detached-classes.ts";
 import { Lineage } from "./lineage.ts";
 import { requireMine } from "./object-messages.ts";
-import { freed, lostText } from "./object-state.ts";
+import { freed, lostText, sealedFrom } from "./object-state.ts";
 import { planRemake } from "./remake.ts";
+import { SavedStates } from "./saved-states.ts";
 import type { Payload, PeerRecord } from "./types.ts";
 
 /** Most tasks have no refs: nothing is made to say so. */
@@ -21,6 +30,7 @@ interface Plane {
   readonly directory: DirectoryState;
   readonly callables: ReadonlyMap<CallableId, Define>;
   readonly actors: ActorRegistry;
+  readonly detached: DetachedClasses;
   readonly nowMs: number;
 }
 
@@ -28,7 +38,13 @@ interface Plane {
 interface Machines {
   direct(event: DirectoryEvent): void;
   schedule(event: SchedulerEvent): void;
+  forgetDetached(callables: readonly CallableId[]): void;
 }
+
+/** Whether an actor of this class may be constructed again, so that its arguments must be kept. */
+export const mayLiveAgain = (define: Define | undefined): boolean =>
+  define?.actor !== undefined &&
+  (define.actor.restartsMax !== 0 || define.actor.savesState === true);
 
 /**
  * What tasks were submitted with: kept until they are settled, and longer for results that may have
@@ -37,6 +53,7 @@ interface Machines {
 export class Submissions {
   readonly payloads = new Map<TaskId, Payload>();
   readonly lineage: Lineage;
+  readonly states: SavedStates;
   readonly #plane: Plane;
   readonly #machines: Machines;
 
@@ -44,6 +61,7 @@ export class Submissions {
     this.#plane = plane;
     this.#machines = machines;
     this.lineage = new Lineage((objects) => machines.direct({ type: "task-released", objects }));
+    this.states = new SavedStates((type, objects) => machines.direct({ type, objects }));
   }
 
   /** @throws MeshError `PROTOCOL_VIOLATION` if the peer may not submit that. */
@@ -51,7 +69,7 @@ export class Submissions {
     const { task, callable, args, dependencies = NONE, contained = NONE } = submit;
     requireMine(from, task);
     requireMine(from, callable);
-    const { directory, callables, actors } = this.#plane;
+    const { directory, callables } = this.#plane;
     const object = resultOf(task);
     if (directory.objects.has(object)) {
       // Sent again: it is under way, or its outcome is known.
@@ -62,19 +80,82 @@ export class Submissions {
     const unavailable = this.#firstUnavailable(dependencies, contained);
     const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
     this.#machines.direct({ type: "object-promised", ...promised });
-    if (define.kind === "actor-class") actors.expect(task as string as ActorId);
+    if (define.kind === "actor-class" && !this.#register(submit, define)) return;
 
     if (unavailable) return this.fail(task, unavailable);
     const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
     this.#start(task, { callable, args, dependencies, held });
   }
 
+  /** @returns whether it is to be constructed: its name may be taken. */
+  #register(submit: Submit, define: Define): boolean {
+    const { task, named, getIfExists } = submit;
+    const { actors, detached } = this.#plane;
+    const actor = task as string as ActorId;
+    const other = named && actors.named(named);
+    if (!other) {
+      actors.expect(actor, define, named);
+      detached.actorAdded(define.callable, task);
+      return true;
+    }
+    if (getIfExists) {
+      actors.alias(actor, other);
+      const inline = encodeValue(undefined).toBytes();
+      const value = sealedFrom(
+        { inline, sizeBytes: inline.byteLength },
+        makerOf(task),
+        undefined,
+        1,
+      );
+      const object = resultOf(task);
+      this.#machines.direct({ type: "object-sealed", object, value, holder: undefined });
+      return false;
+    }
+    actors.expect(actor, define);
+    const { namespace = "default", name } = named;
+    const message =
+      `the name "${name}" is taken in the namespace "${namespace}" by actor ${other} ` +
+      `(${actors.get(other)!.define.name}); use another name or namespace, getIfExists, or end that actor`;
+    this.fail(task, { code: "NAME_TAKEN", message });
+    return false;
+  }
+
   /** The task will never have a result. */
   fail(task: TaskId, error: WireError): void {
-    this.drop(task);
-    this.#plane.actors.ended(task as string as ActorId, error);
+    this.actorEnded(task as string as ActorId, error);
     const failed = { object: resultOf(task), error, holder: undefined };
     this.#machines.direct({ type: "object-failed", ...failed });
+  }
+
+  /** A checkpoint of an actor: what counts is that of its present life. */
+  saveState(worker: PeerId, saved: Extract<PeerMessage, { type: "actor-saved" }>): void {
+    const { actor, life, object, isHandOver } = saved;
+    const { scheduler, directory, nowMs: atMs } = this.#plane;
+    const task = scheduler.tasks.get(actor as string as TaskId);
+    if (task?.state !== "alive" || task.worker?.id !== worker || task.attempt !== life) return;
+    if (!this.payloads.has(task.id)) return;
+    this.states.save(task.id, object, directory);
+    if (!isHandOver) return;
+    this.#machines.schedule({ type: "actor-handed-over", worker, actor, life, atMs });
+  }
+
+  /** What an actor was to be restored from is gone. */
+  failUnrestorable(worker: PeerId, { task, attempt }: { task: TaskId; attempt: number }): void {
+    const message = `actor ${task} cannot be restored: every copy of its saved state is lost`;
+    const error: WireError = { code: "OBJECT_LOST", message };
+    const { nowMs: atMs } = this.#plane;
+    this.#machines.schedule({ type: "task-failed", worker, task, attempt, error, atMs });
+  }
+
+  /** If it is an actor, it lives no more. */
+  actorEnded(actor: ActorId, error: WireError): void {
+    const task = actor as string as TaskId;
+    this.drop(task);
+    const record = this.#plane.actors.get(actor);
+    if (!record) return;
+    this.states.drop(task);
+    this.#plane.actors.ended(actor, error);
+    this.#machines.forgetDetached(this.#plane.detached.actorEnded(record.define.callable, task));
   }
 
   /** The task is settled. */

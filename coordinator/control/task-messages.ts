@@ -7,7 +7,7 @@ export type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
 type TaskMessage = Extract<
   PeerMessage,
-  { type: "heartbeat" | "cancel-task" | "task-failed" | "actor-ended" | "end-actor" }
+  { type: "heartbeat" | "cancel-task" | "task-failed" | "actor-ended" | "end-actor" | "leaving" }
 >;
 
 /**
@@ -27,9 +27,12 @@ export function schedulerEventOf(from: PeerRecord, message: TaskMessage): Untime
       return { type: "task-failed", worker, task, attempt, error };
     }
     case "actor-ended":
-      return { type: "actor-ended", worker, actor: message.actor, error: message.error };
-    case "end-actor":
-      requireMine(from, message.actor);
-      return { type: "actor-unwanted", actor: message.actor, why: "its driver ended it" };
+      return { ...message, worker };
+    case "leaving":
+      return { type: "worker-left", worker, why: `it leaves (${message.reason})`, isOrderly: true };
+    case "end-actor": {
+      const { actor, restart } = message;
+      return { type: "actor-unwanted", actor, why: `${from.name} ended it`, restart };
+    }
   }
 }

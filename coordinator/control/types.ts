@@ -1,6 +1,8 @@
 import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type {
+  ActorName,
   CoordinatorMessage,
+  Define,
   Hello,
   LinkCounters,
   Role,
@@ -54,9 +56,15 @@ export interface Payload {
 
 export interface ActorRecord {
   worker: PeerId | undefined;
+  /** The attempt that constructed it as it lives now, or lived last; -1 before. */
+  life: number;
   error: WireError | undefined;
+  /** It was to be made only if that one did not exist. */
+  sameAs: ActorId | undefined;
   /** Peers to be told where it lives, and when it ends. */
-  readonly watchers: Set<PeerId>;
+  watchers: Set<PeerId> | undefined;
+  readonly define: Define;
+  readonly name: ActorName | undefined;
 }
 
 /** A task that has come to its end, for the dashboard and `explain`. */

@@ -29,8 +29,15 @@ export function explainTask(state: SchedulerState, task: TaskRecord, atMs: numbe
         task.group.retriesMax + 1
       }), heard of ${Math.round(atMs - task.leasedMs)} ms ago`;
     case "alive":
-      return `actor ${name} lives on ${task.worker!.name}`;
+      return `actor ${name} lives on ${task.worker!.name}${restartsText(task)}`;
   }
+}
+
+/** How many restarts of an actor are used: nothing if it cannot be restarted. */
+function restartsText({ restarts, group: { restartsMax } }: TaskRecord): string {
+  if (restartsMax === 0) return "";
+  const allowed = Number.isFinite(restartsMax) ? String(restartsMax) : "any number";
+  return `, restarted ${restarts} of ${allowed} times`;
 }
 
 /** Why no worker of the mesh could run this class, and what would help. */

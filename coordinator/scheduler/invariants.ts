@@ -42,6 +42,8 @@ function checkTasks(state: SchedulerState): void {
     );
     invariant(task.missing?.size !== 0, `${id}: waits for nothing`);
     invariant(task.losses <= group.retriesMax, `${id}: more attempts than allowed`);
+    invariant(task.restarts <= group.restartsMax, `${id}: more restarts than allowed`);
+    invariant(!task.isHandedOver || task.state === "alive", `${id}: hands over what is not there`);
     invariant(state.jobs.get(group.job)?.tasks.has(task), `${id}: its job disowns it`);
     for (const object of task.missing ?? []) {
       invariant(state.dependents.get(object)?.has(task), `${id}: ${object} will not wake it`);

@@ -32,7 +32,7 @@ export function newClass(
   state: SchedulerState,
   given: Extract<SchedulerEvent, { type: "class-defined" }>,
 ): SchedulingClass {
-  const { id, job, name, isActor, demands, retriesMax, priority } = given;
+  const { id, job, name, isActor, demands, retriesMax, restartsMax = 0, priority } = given;
   return {
     id,
     job,
@@ -40,6 +40,7 @@ export function newClass(
     isActor,
     demands,
     retriesMax,
+    restartsMax,
     priority,
     shape: joinShape(state, given),
     queue: new ChainedSet(SLOT.queue),

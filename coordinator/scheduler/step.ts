@@ -1,8 +1,17 @@
 import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import { invariant } from "../../shared/errors.ts";
-import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
+import type { ObjectId, TaskId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
+import {
+  buryActor,
+  endActor,
+  forget,
+  loseActor,
+  restartInstead,
+  tellOf,
+  type Loss,
+} from "./actors.ts";
 import {
   makeReady,
   placeAtOnce,
@@ -35,7 +44,6 @@ export const WARN_AFTER_MS = 5_000;
 
 /** Weight of the newest running time in a class's average. */
 const AVERAGE_WEIGHT = 0.2;
-const STORY_CHAPTERS_MAX = 8;
 /** Times that workers may fail to get an argument that exists, before it counts as a lost attempt. */
 const RETURNS_MAX = 3;
 
@@ -57,9 +65,9 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     for (const shape of state.shapes.values()) offer(shape, worker);
   },
 
-  "worker-left"(state, { worker, why, atMs }, effects) {
+  "worker-left"(state, { worker, why, atMs, isOrderly }, effects) {
     const record = state.workers.get(worker);
-    if (record) removeWorker(state, record, { why, atMs }, effects);
+    if (record) removeWorker(state, record, { why, atMs, isOrderly }, effects);
   },
 
   heartbeat(state, { worker: id, tasks, atMs }) {
@@ -82,6 +90,16 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     jobOf(state, group).classes.add(group);
   },
 
+  "class-forgotten"(state, { id }) {
+    const group = state.classes.get(id);
+    if (!group) return;
+    state.classes.delete(id);
+    leaveShape(state, group.shape);
+    const job = jobOf(state, group);
+    job.classes.delete(group);
+    if (job.classes.size === 0) state.jobs.delete(group.job);
+  },
+
   "task-submitted"(state, { task: id, class: classId, missing, again, atMs }, effects) {
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
     const group = state.classes.get(classId);
@@ -93,6 +111,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       state: "waiting",
       attempt: again?.attempt ?? 0,
       losses: again?.losses ?? 0,
+      restarts: 0,
+      isHandedOver: false,
       worker: undefined,
       leasedMs: 0,
       expectedUs: 0,
@@ -186,32 +206,43 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     failTask(state, task, error, effects);
   },
 
-  "task-cancelled"(state, { task: id, why }, effects) {
+  "task-cancelled"(state, { task: id, why, atMs }, effects) {
     const task = state.tasks.get(id);
     if (!task) return;
-    if (task.state === "alive") return endActor(state, task, cancelled(task, why), effects);
+    if (task.state === "alive") {
+      return endActor(state, task, { why, atMs, restart: false }, effects);
+    }
     abandon(state, task, why, effects);
   },
 
-  "actor-ended"(state, { worker, actor, error }, effects) {
+  "actor-ended"(state, { worker, actor, life, error, isFinal, atMs }, effects) {
     const task = state.tasks.get(actor as string as TaskId);
     if (task?.state !== "alive" || task.worker?.id !== worker) return;
-    buryActor(state, task, error, effects);
+    if (life !== undefined && life !== task.attempt) return;
+    if (isFinal) return buryActor(state, task, error, effects);
+    loseActor(state, task, { why: error.message, atMs }, effects);
   },
 
-  "actor-unwanted"(state, { actor, why }, effects) {
+  "actor-handed-over"(state, { worker, actor, life }) {
+    const task = state.tasks.get(actor as string as TaskId);
+    if (task?.state !== "alive" || task.worker?.id !== worker || task.attempt !== life) return;
+    task.isHandedOver = true;
+  },
+
+  "actor-unwanted"(state, { actor, why, restart = false, atMs }, effects) {
     const task = state.tasks.get(actor as string as TaskId);
     if (!task) return;
-    if (task.state === "alive") return endActor(state, task, cancelled(task, why), effects);
-    abandon(state, task, why, effects);
+    if (task.state === "alive") return endActor(state, task, { why, atMs, restart }, effects);
+    // Under construction, it is what a restart would make it.
+    if (!restart) abandon(state, task, why, effects);
   },
 
-  "job-ended"(state, { job: id }, effects) {
+  "job-ended"(state, { job: id, atMs }, effects) {
     const job = state.jobs.get(id);
     if (!job) return;
     for (const task of job.tasks) {
       if (task.state === "alive") {
-        endActor(state, task, cancelled(task, "its driver left"), effects);
+        endActor(state, task, { why: "its driver left", atMs, restart: false }, effects);
         continue;
       }
       abandon(state, task, "its driver left", effects);
@@ -273,7 +304,7 @@ export function step(
 function removeWorker(
   state: SchedulerState,
   worker: WorkerRecord,
-  cause: { why: string; atMs: number },
+  cause: Loss,
   effects: SchedulerEffect[],
 ): void {
   state.workers.delete(worker.id);
@@ -282,8 +313,7 @@ function removeWorker(
   const why = `${worker.name} left: ${cause.why}`;
   for (const task of worker.assigned) {
     if (task.state === "alive") {
-      const text = `actor ${task.group.name} (${task.id}) ended because ${why}; create it again`;
-      buryActor(state, task, { code: "ACTOR_DIED", message: text }, effects);
+      loseActor(state, task, { ...cause, why }, effects);
     } else {
       vacate(state, task);
       retryOrFail(state, task, { why, atMs: cause.atMs }, effects);
@@ -317,9 +347,7 @@ function retryOrFail(
   cause: { why: string; atMs: number },
   effects: SchedulerEffect[],
 ): void {
-  task.story ??= [];
-  task.story.push({ atMs: cause.atMs, what: `attempt ${task.attempt + 1} was lost: ${cause.why}` });
-  if (task.story.length > STORY_CHAPTERS_MAX) task.story.shift();
+  tellOf(task, { atMs: cause.atMs, what: `attempt ${task.attempt + 1} was lost: ${cause.why}` });
   if (task.losses < task.group.retriesMax) {
     task.losses += 1;
     task.attempt += 1;
@@ -327,8 +355,9 @@ function retryOrFail(
     makeReady(state, task);
     return;
   }
+  if (restartInstead(state, task)) return;
   const attempts = task.losses + 1;
-  const story = task.story.map(({ what }) => what).join("; ");
+  const story = task.story!.map(({ what }) => what).join("; ");
   failTask(
     state,
     task,
@@ -375,33 +404,6 @@ function dropDependent(state: SchedulerState, object: ObjectId, task: TaskRecord
   const dependents = state.dependents.get(object);
   dependents?.delete(task);
   if (dependents?.size === 0) state.dependents.delete(object);
-}
-
-function endActor(
-  state: SchedulerState,
-  task: TaskRecord,
-  error: WireError,
-  effects: SchedulerEffect[],
-): void {
-  const actor = task.id as string as ActorId;
-  effects.push({ type: "stop-actor", worker: task.worker!.id, actor });
-  buryActor(state, task, { ...error, code: "ACTOR_DIED" }, effects);
-}
-
-function buryActor(
-  state: SchedulerState,
-  task: TaskRecord,
-  error: WireError,
-  effects: SchedulerEffect[],
-): void {
-  vacate(state, task);
-  forget(state, task);
-  effects.push({ type: "actor-died", actor: task.id as string as ActorId, error });
-}
-
-function forget(state: SchedulerState, task: TaskRecord): void {
-  state.tasks.delete(task.id);
-  state.jobs.get(task.group.job)?.tasks.delete(task);
 }
 
 function warnIfStuck(

@@ -10,7 +10,8 @@ import type { Choice, Constraints } from "./choices.ts";
  *
  *   waiting ──> ready ──> running ──> (settled: the record is gone)
  *                 ^          │  └───> alive   an actor that was constructed; until it ends
- *                 └──────────┘  the worker was lost and retries remain
+ *                 └──────────┘         │        the worker was lost and retries remain
+ *                 └────────────────────┘        it was lost and restarts remain, or it moves
  */
 export type TaskState = "waiting" | "ready" | "running" | "alive";
 
@@ -32,6 +33,10 @@ export interface TaskRecord extends Chained<TaskRecord> {
   attempt: number;
   /** How many attempts were lost with their worker: what `retriesMax` counts. */
   losses: number;
+  /** Of an actor: how many of its restarts are used. */
+  restarts: number;
+  /** Of an actor: its worker is about to leave and has passed its state on. */
+  isHandedOver: boolean;
   /** Set exactly while `state` is `running` or `alive`. */
   worker: WorkerRecord | undefined;
   /** When a worker last said that it has this attempt, or when it was told to. */
@@ -54,6 +59,8 @@ export interface SchedulingClass {
   readonly isActor: boolean;
   readonly demands: Demands;
   readonly retriesMax: number;
+  /** Of actors: how often one that was lost is constructed again. */
+  readonly restartsMax: number;
   readonly priority: number;
   readonly shape: Shape;
   /** Exactly the tasks of this class in state `ready`, oldest first. */
@@ -168,7 +175,13 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly labels: Labels;
       readonly silenceMsMax: number;
     }
-  | { readonly type: "worker-left"; readonly worker: PeerId; readonly why: string }
+  | {
+      readonly type: "worker-left";
+      readonly worker: PeerId;
+      readonly why: string;
+      /** It said so before, and handed over what it could. */
+      readonly isOrderly?: boolean;
+    }
   | {
       readonly type: "heartbeat";
       readonly worker: PeerId;
@@ -182,8 +195,11 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly isActor: boolean;
       readonly demands: Demands;
       readonly retriesMax: number;
+      readonly restartsMax?: number;
       readonly priority: number;
     } & Constraints)
+  /** None of its tasks is left, and there will be no more. */
+  | { readonly type: "class-forgotten"; readonly id: CallableId }
   | {
       readonly type: "task-submitted";
       readonly task: TaskId;
@@ -222,9 +238,25 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly type: "actor-ended";
       readonly worker: PeerId;
       readonly actor: ActorId;
+      /** The attempt that constructed it: another life may have begun since. */
+      readonly life?: number | undefined;
       readonly error: WireError;
+      /** It wanted to end. */
+      readonly isFinal?: boolean | undefined;
     }
-  | { readonly type: "actor-unwanted"; readonly actor: ActorId; readonly why: string }
+  | {
+      readonly type: "actor-handed-over";
+      readonly worker: PeerId;
+      readonly actor: ActorId;
+      readonly life: number;
+    }
+  | {
+      readonly type: "actor-unwanted";
+      readonly actor: ActorId;
+      readonly why: string;
+      /** Only this life of it. */
+      readonly restart?: boolean | undefined;
+    }
   | { readonly type: "job-ended"; readonly job: JobId }
   | { readonly type: "tick" }
 );
@@ -259,6 +291,8 @@ export type SchedulerEffect =
       readonly attempts: number;
     }
   | { readonly type: "stop-actor"; readonly worker: PeerId; readonly actor: ActorId }
+  /** It lives nowhere now, and will again. */
+  | { readonly type: "actor-restarting"; readonly actor: ActorId }
   | { readonly type: "actor-died"; readonly actor: ActorId; readonly error: WireError }
   | { readonly type: "drop-worker"; readonly worker: PeerId; readonly why: string }
   | { readonly type: "warn"; readonly job: JobId; readonly task: TaskId; readonly text: string };

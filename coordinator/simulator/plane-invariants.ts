@@ -16,19 +16,30 @@ export function checkPlane(plane: ControlPlane): void {
   for (const { pinned } of lineage) {
     for (const object of pinned) holds.set(object, (holds.get(object) ?? 0) + 1);
   }
+  for (const [actor, states] of plane.submissions.states) {
+    invariant(payloads.has(actor), `${actor}: its state is kept and it cannot be restored`);
+    for (const object of states) holds.set(object, (holds.get(object) ?? 0) + 1);
+  }
   checkDirectory(directory, holds);
   checkLineage(plane);
 
   let alive = 0;
+  let final = 0;
   for (const task of scheduler.tasks.values()) {
     if (task.state === "alive") {
       alive += 1;
+      const keeps = payloads.has(task.id);
+      if (!keeps) final += 1;
+      invariant(
+        keeps || task.group.restartsMax === 0,
+        `${task.id}: cannot be restarted as promised`,
+      );
       const home = plane.actors.workerOf(task.id as string as ActorId);
       invariant(home === task.worker?.id, `actor ${task.id} is said to live elsewhere`);
     } else invariant(payloads.has(task.id), `${task.id} is scheduled without its payload`);
     invariant(plane.callables.has(task.group.id), `${task.id}: its callable is forgotten`);
   }
-  invariant(payloads.size === scheduler.tasks.size - alive, "payloads without a task");
+  invariant(payloads.size === scheduler.tasks.size - final, "payloads without a task");
   invariant(plane.actors.living === alive, "the registry and the scheduler count other actors");
   for (const record of directory.objects.values()) {
     if (record.phase !== "pending") continue;

@@ -1,5 +1,5 @@
 import type { ActorId } from "../ids.ts";
-import type { CallableOptions } from "./options.ts";
+import type { ActorClassOptions, CallOptions } from "./actor-class-options.ts";
 import type { ObjectRef } from "./object-ref.ts";
 import type { OrRefs } from "./remote-function.ts";
 
@@ -8,9 +8,16 @@ export type ActorHandle<T> = {
   readonly [K in keyof T as T[K] extends (...args: never[]) => unknown ? K : never]: T[K] extends (
     ...args: infer Args
   ) => infer Result
-    ? (...args: OrRefs<Args>) => ObjectRef<Awaited<Result>>
+    ? ActorMethod<Args, Result>
     : never;
 } & { readonly [actorId]: ActorId };
+
+/** Calls one method. Gives a ref to its result at once. */
+export interface ActorMethod<Args extends readonly unknown[], Result> {
+  (...args: OrRefs<Args>): ObjectRef<Awaited<Result>>;
+  /** The same method, called otherwise: `counter.add.options({ timeoutMs: 1_000 })(5)`. */
+  options(options: CallOptions): (...args: OrRefs<Args>) => ObjectRef<Awaited<Result>>;
+}
 
 /** The id of the actor behind a handle: `handle[actorId]`. */
 export const actorId: unique symbol = Symbol("manta.actorId");
@@ -22,11 +29,16 @@ export interface ActorClass<Args extends readonly unknown[], T> {
   /** Construct one on some worker. Returns at once; calls wait until it lives. */
   create(...args: OrRefs<Args>): ActorHandle<T>;
   /** The same class with other options; those not named stay as they are. */
-  options(options: Omit<CallableOptions, "timeoutMs">): ActorClass<Args, T>;
+  options(options: ActorClassOptions): ActorClass<Args, T>;
 }
 
 /** Calls one method of one actor. */
-export type CallMethod = (actor: ActorId, method: string, args: readonly unknown[]) => ObjectRef;
+export type CallMethod = (
+  actor: ActorId,
+  method: string,
+  args: readonly unknown[],
+  options?: CallOptions,
+) => ObjectRef;
 
 /**
  * A handle to a living (or coming) actor. It can be passed to tasks and other actors.
@@ -40,7 +52,12 @@ export function makeActorHandle<T>(
 ): ActorHandle<T> {
   const handle: Record<string | symbol, unknown> = { [actorId]: actor, [actorMethods]: methods };
   for (const method of methods) {
-    handle[method] = (...args: unknown[]) => call(actor, method, args);
+    handle[method] = Object.assign((...args: unknown[]) => call(actor, method, args), {
+      options:
+        (options: CallOptions) =>
+        (...args: unknown[]) =>
+          call(actor, method, args, options),
+    });
   }
   return Object.freeze(handle) as ActorHandle<T>;
 }

@@ -4,7 +4,8 @@ import { encodeValue, type RefCodec, type WireRef } from "../objects/codec.ts";
 import type { AnsweredCall } from "../peer/actor-caller.ts";
 import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import type { CoordinatorMessage, Explanation } from "../protocol/messages.ts";
-import { toWireError } from "../protocol/wire-error.ts";
+import { fromWireError, toWireError } from "../protocol/wire-error.ts";
+import { toCallFields, type CallOptions } from "./actor-class-options.ts";
 import {
   actorId,
   actorMethods,
@@ -142,16 +143,17 @@ export class Driver {
 
   /** A handle to an actor. When it is collected, what is kept of its calls goes once they are answered. */
   actorHandle<T>(actor: ActorId, methods: readonly string[]): ActorHandle<T> {
-    const handle = makeActorHandle<T>(actor, methods, (to, method, args) =>
-      this.call(to, method, args),
+    const handle = makeActorHandle<T>(actor, methods, (to, method, args, options) =>
+      this.call(to, method, args, options),
     );
     this.#collectedHandles.register(handle, actor);
     return handle;
   }
 
   /** Call an actor's method, peer to peer. */
-  call(actor: ActorId, method: string, args: readonly unknown[]): ObjectRef {
+  call(actor: ActorId, method: string, args: readonly unknown[], options?: CallOptions): ObjectRef {
     this.assertConnected();
+    const own = options && toCallFields(options);
     const encoded = this.encodeArguments(args);
     const result = this.ids.next<ObjectId>();
     const text = `${method}() of actor ${actor}`;
@@ -163,7 +165,7 @@ export class Driver {
       this.objects.handle(object),
     );
     this.port
-      .call({ actor, method, result, ...request })
+      .call({ actor, method, result, ...request, ...own })
       .then(
         (answer) => this.#answered(entry, answer),
         (error: unknown) => this.objects.settle({ object: result, error: toWireError(error) }),
@@ -198,8 +200,8 @@ export class Driver {
   }
 
   /** The caller has ended this actor, or does not need it any more. */
-  endActor(actor: ActorId): void {
-    this.port.send({ type: "end-actor", actor });
+  endActor(actor: ActorId, restart: boolean): void {
+    this.port.send({ type: "end-actor", actor, ...(restart ? { restart } : {}) });
   }
 
   /** Make sure that the coordinator knows an object, so that others can ask for it. */
@@ -248,6 +250,7 @@ export class Driver {
       this.#answers.set(request, (answer) => {
         this.#answers.delete(request);
         if (this.#endedWith) reject(this.#endedWith);
+        else if (answer.error) reject(fromWireError(answer.error));
         else resolve(answer);
       });
       this.port.send({ type: "query", request, ...query });

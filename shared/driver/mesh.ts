@@ -1,10 +1,23 @@
 import { MeshError } from "../errors.ts";
 import type { ActorId, CallableId, TaskId } from "../ids.ts";
 import { resultOf } from "../ids.ts";
-import type { Define, Explanation, MeshSummary, PeerSummary } from "../protocol/messages.ts";
+import type {
+  ActorSummary,
+  Define,
+  Explanation,
+  MeshSummary,
+  PeerSummary,
+} from "../protocol/messages.ts";
 import { driverMessages } from "../protocol/messages.ts";
 import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
-import { actorId, type ActorClass } from "./actor.ts";
+import { actorId, type ActorClass, type ActorHandle } from "./actor.ts";
+import {
+  expectGroups,
+  toActorName,
+  toActorPlan,
+  type ActorClassOptions,
+  type ActorPlan,
+} from "./actor-class-options.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { expectReplicas, toConstraints, type CallableOptions, type PutOptions } from "./options.ts";
@@ -81,15 +94,20 @@ export class Mesh {
    */
   actor<Args extends unknown[], T extends object>(
     constructor: new (...args: Args) => T,
-    options: Omit<CallableOptions, "timeoutMs"> = {},
+    options: ActorClassOptions = {},
   ): ActorClass<Args, T> {
     const shipped = shipClass(constructor);
-    const constraints = toConstraints("actor-class", shipped.name, options);
+    const { common, actor: treatment, naming } = toActorPlan(constructor, shipped, options);
+    const constraints = {
+      ...toConstraints("actor-class", shipped.name, common),
+      actor: treatment,
+    };
     let callable: CallableId | undefined;
     return {
       create: (...args) => {
+        expectGroups(treatment);
         callable ??= this.#define("actor-class", shipped, constraints);
-        const created = this.#submit(callable, args);
+        const created = this.#submit(callable, args, naming);
         const actor = created.id as string as ActorId;
         // Whether it could be constructed is told by each call to it.
         created.dispose();
@@ -179,9 +197,38 @@ export class Mesh {
     this.#driver.port.send({ type: "cancel-task", task: ref.id as string as TaskId });
   }
 
-  /** End an actor. Calls that have not been answered fail with `ACTOR_DIED`. */
-  kill(handle: { readonly [actorId]: ActorId }): void {
-    this.#driver.endActor(handle[actorId]);
+  /**
+   * A handle to the actor of that name.
+   * @throws MeshError `NOT_FOUND` with the names that there are, if none has it.
+   */
+  async getActor<T extends object = Record<string, (...args: unknown[]) => unknown>>(
+    name: string,
+    options: { readonly namespace?: string } = {},
+  ): Promise<ActorHandle<T>> {
+    expectOptions(options, ["namespace"]);
+    const named = toActorName(name, options.namespace);
+    const { actor, methods } = (await this.#driver.ask({ what: "actor", named })).actor!;
+    return this.#driver.actorHandle<T>(actor, methods);
+  }
+
+  /** The actors that live or are to live, of every driver: at most the 10,000 oldest. */
+  async listActors(): Promise<ActorSummary[]> {
+    return (await this.#driver.ask({ what: "actors" })).actors!;
+  }
+
+  /**
+   * End an actor. Calls that have not been answered fail with `ACTOR_DIED`. What runs may finish
+   * within ten seconds; then the actor's `dispose` is called, if it has one.
+   *
+   * @param options `restart`: end only this life of it. It is constructed again, as if it had been
+   *   lost, if it has a restart left.
+   */
+  kill(
+    handle: { readonly [actorId]: ActorId },
+    options: { readonly restart?: boolean } = {},
+  ): void {
+    expectOptions(options, ["restart"]);
+    this.#driver.endActor(handle[actorId], options.restart === true);
   }
 
   /** Why a result is not there yet, or what became of it. */
@@ -211,14 +258,21 @@ export class Mesh {
     return this.close();
   }
 
-  #submit(callable: CallableId, args: readonly unknown[]): ObjectRef {
+  #submit(
+    callable: CallableId,
+    args: readonly unknown[],
+    naming: ActorPlan["naming"] = {},
+  ): ObjectRef {
     const driver = this.#driver;
     driver.assertConnected();
     const { temporary, ...encoded } = driver.encodeArguments(args);
     const task = driver.ids.next<TaskId>();
     driver.objects.create(resultOf(task), { kind: "task" });
     const ref = driver.objects.handle(resultOf(task));
-    driver.port.send({ type: "submit", task, callable, ...encoded }, encoded.args.byteLength);
+    driver.port.send(
+      { type: "submit", task, callable, ...encoded, ...naming },
+      encoded.args.byteLength,
+    );
     for (const temporaryRef of temporary) temporaryRef.dispose();
     return ref;
   }

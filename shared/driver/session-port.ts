@@ -48,7 +48,7 @@ export class SessionPort implements MeshPort {
     this.#caller = new ActorCaller({
       links,
       clock,
-      locate: (actor) => this.#locator.locate(actor),
+      locate: (actor, after) => this.#locator.locate(actor, after),
     });
     this.ended = session.ended.then((error) => this.#end(error));
     this.#heartbeats = new Heartbeats({ session, links, store, clock, tasks: () => [] });
@@ -102,10 +102,13 @@ export class SessionPort implements MeshPort {
       case "free-objects":
         this.#supply.free(message.objects);
         return this.#heartbeats.freed();
-      case "actor-located":
+      case "actor-located": {
+        const { actor, worker, life = 0, calls, error } = message;
         this.#locator.located(message);
-        if (message.error) this.#caller.actorEnded(message.actor, fromWireError(message.error));
+        if (error) this.#caller.actorEnded(actor, fromWireError(error));
+        else if (worker) this.#caller.actorMoved(actor, { worker, life, calls });
         return;
+      }
       case "answer":
       case "warning":
       case "refused":

@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
-import { MeshError } from "../errors.ts";
+import { invariant, MeshError } from "../errors.ts";
 import type { ActorId, PeerId } from "../ids.ts";
 import type { CallDone } from "../protocol/link-messages.ts";
+import type { ActorPlace, Whereabouts } from "./actor-locator.ts";
 import { CallerLedger, type CallRequest, type PendingCall } from "./call-ledger.ts";
 import { reasonOf } from "./deadline.ts";
 import type { Link } from "./link.ts";
@@ -19,10 +20,10 @@ export interface ActorCallerOptions {
   readonly links: Links;
   readonly clock: Clock;
   /**
-   * Asks the coordinator where an actor is; resolves when it lives.
-   * Rejects with `ACTOR_DIED` if it does not live any more.
+   * Asks the coordinator where an actor is; resolves when it lives a life later than `after`.
+   * Rejects with `ACTOR_DIED` if it will not live any more.
    */
-  locate(actor: ActorId): Promise<PeerId>;
+  locate(actor: ActorId, after: number): Promise<Whereabouts>;
   /** Unanswered calls, of all actors together. */
   readonly pendingMax?: number;
   /** Bytes of their arguments. */
@@ -45,9 +46,12 @@ interface Waiter {
 /** All that this peer has to do with one actor. */
 interface Lane {
   readonly actor: ActorId;
-  readonly ledger: CallerLedger<Waiter>;
-  worker?: PeerId;
+  /** Of its present life: the next one begins a new one (C6). */
+  ledger: CallerLedger<Waiter>;
+  place?: ActorPlace;
   link?: Link;
+  /** The life it lived at `place` is over: calls wait for the next one. */
+  isOver: boolean;
   isConnecting: boolean;
   /** Nobody here refers to the actor any more: the lane goes when its calls are answered. */
   isForgotten: boolean;
@@ -57,12 +61,14 @@ interface Lane {
 
 /**
  * Calls methods of actors, directly on the peer where they live: in order per actor, each at most
- * once. A broken link is opened again and unanswered calls are sent again; the callee tells apart
- * what it has seen.
+ * once in each life. A broken link is opened again and unanswered calls are sent again; the callee
+ * tells apart what it has seen. When the actor lives again elsewhere, calls follow it (C7).
  */
 export class ActorCaller {
   readonly #options: ActorCallerOptions;
   readonly #lanes = new Map<ActorId, Lane>();
+  /** Actors that turned out to be other names of older ones. */
+  readonly #sameAs = new Map<ActorId, ActorId>();
   readonly #pendingMax: number;
   readonly #pendingBytesMax: number;
   #lanesMade = 0;
@@ -99,14 +105,21 @@ export class ActorCaller {
     ) {
       return Promise.reject(this.#tooMany(request));
     }
-    const lane = this.#lanes.get(request.actor) ?? this.#openLane(request.actor);
+    const lane = this.#laneOf(request.actor);
     lane.isForgotten = false;
+    const laneMax = lane.place?.calls?.maxPendingCalls;
+    if (laneMax !== undefined && lane.ledger.size >= laneMax) {
+      return Promise.reject(this.#tooManyOf(request, laneMax));
+    }
     return new Promise((resolve, reject) => {
-      const pending = lane.ledger.add(request, { resolve, reject });
+      const { actor } = lane;
+      const asked = actor === request.actor ? request : { ...request, actor };
+      const pending = lane.ledger.add(asked, { resolve, reject });
       this.#pending++;
       this.#pendingBytes += argsBytes;
+      if (request.timeoutMs !== undefined) this.#watch(lane, pending, request.timeoutMs);
       if (lane.link?.isOpen) {
-        pending.isSent = true;
+        pending.deliveries = 1;
         lane.link.send(pending.call);
       } else if (!lane.isConnecting) {
         void this.#connect(lane);
@@ -114,17 +127,26 @@ export class ActorCaller {
     });
   }
 
-  /** The coordinator says that the actor has ended: whoever waits for it gets `ACTOR_DIED`. */
+  /** The coordinator says that the actor has ended: whoever waits for it gets to know why. */
   actorEnded(actor: ActorId, error: MeshError): void {
     const lane = this.#lanes.get(actor);
     if (!lane) return;
     this.#lanes.delete(actor);
-    this.#giveUp(lane.ledger.giveUp(), "ACTOR_DIED", error);
+    this.#giveUp(lane.ledger.giveUp(), error.code, error);
+  }
+
+  /** The coordinator says where the actor lives, unasked: it may live again. */
+  actorMoved(actor: ActorId, place: ActorPlace): void {
+    const lane = this.#lanes.get(actor);
+    if (!lane?.place || place.life <= lane.place.life) return;
+    this.#moveTo(lane, place);
+    if (lane.ledger.size > 0 && !lane.isConnecting) void this.#connect(lane);
   }
 
   /** Nobody here refers to the actor any more. Calls under way are still answered. */
   forget(actor: ActorId): void {
-    const lane = this.#lanes.get(actor);
+    const lane = this.#lanes.get(this.#sameAs.get(actor) ?? actor);
+    this.#sameAs.delete(actor);
     if (!lane) return;
     lane.isForgotten = true;
     this.#deleteIfForgotten(lane);
@@ -135,10 +157,14 @@ export class ActorCaller {
     return this.#pending;
   }
 
-  #openLane(actor: ActorId): Lane {
+  #laneOf(asked: ActorId): Lane {
+    const actor = this.#sameAs.get(asked) ?? asked;
+    const known = this.#lanes.get(actor);
+    if (known) return known;
     const lane: Lane = {
       actor,
       ledger: new CallerLedger(this.#lanesMade++),
+      isOver: false,
       isConnecting: false,
       isForgotten: false,
       troubles: 0,
@@ -151,22 +177,27 @@ export class ActorCaller {
   /** Find the actor, open a link to its worker, send what waits. */
   async #connect(lane: Lane): Promise<void> {
     lane.isConnecting = true;
-    const { actor, ledger } = lane;
+    const { actor } = lane;
     try {
-      while (this.#isCurrent(lane) && !lane.link && ledger.size > 0) {
-        const worker = await this.#options.locate(actor);
-        if (lane.worker !== undefined && lane.worker !== worker) this.#moved(lane, worker);
-        lane.worker = worker;
-        const link = await this.#linkTo(lane, worker);
-        if (!link) continue;
+      while (this.#isCurrent(lane) && !lane.link && lane.ledger.size > 0) {
+        const { place: known, isOver } = lane;
+        const after = known ? known.life - (isOver ? 0 : 1) : -1;
+        const found = await this.#options.locate(actor, after);
+        if ("sameAs" in found) return this.#merge(lane, found.sameAs);
+        invariant(found.life > after, `life ${found.life} of ${actor} is known to be over`);
+        this.#moveTo(lane, found);
+        const { place } = lane;
+        const link = await this.#linkTo(lane, place!.worker);
+        // It may have moved on meanwhile.
+        if (!link || lane.place !== place || lane.isOver) continue;
         lane.link = link;
-        for (const call of ledger.takeForResend()) link.send(call);
+        for (const call of lane.ledger.takeForResend()) link.send(call);
       }
     } catch (error) {
       if (!this.#isCurrent(lane)) return;
       this.#lanes.delete(actor);
       const code = MeshError.is(error) ? error.code : "INTERNAL";
-      this.#giveUp(ledger.giveUp(), code, error);
+      this.#giveUp(lane.ledger.giveUp(), code, error);
     } finally {
       lane.isConnecting = false;
       this.#deleteIfForgotten(lane);
@@ -196,15 +227,67 @@ export class ActorCaller {
     this.#giveUp(lane.ledger.giveUp(), "PEER_UNREACHABLE", error, ` ${TROUBLES_MAX} times`);
   }
 
-  /** The actor was started again elsewhere: what may have run there must not run here. */
-  #moved(lane: Lane, worker: PeerId): void {
-    const why = new Error(`it moved from ${lane.worker} to ${worker}`);
-    this.#giveUp(lane.ledger.giveUp("sent"), "ACTOR_DIED", why);
+  /** It lives here now. If that is another life than before, calls go over to it (C7). */
+  #moveTo(lane: Lane, place: ActorPlace): void {
+    const before = lane.place;
+    if (before && place.life < before.life) return;
+    lane.place = place;
+    if (before?.life === place.life) return;
+    lane.isOver = false;
+    if (!before) return void (lane.ledger.life = place.life);
+    delete lane.link;
+    const pending = lane.ledger.giveUp();
+    lane.ledger = new CallerLedger(this.#lanesMade++);
+    lane.ledger.life = place.life;
+    const lost: PendingCall<Waiter>[] = [];
+    for (const one of pending) {
+      const mayHaveRun = one.deliveries > 0;
+      if (mayHaveRun && !hasRetry(one, place)) {
+        lost.push(one);
+        continue;
+      }
+      if (mayHaveRun) one.retries++;
+      lane.ledger.adopt(one);
+    }
+    const why = new Error(
+      `it was lost on ${before.worker} and lives again on ${place.worker}; ` +
+        "call again if that does no harm, or give such calls retriesMax",
+    );
+    this.#giveUp(lost, "ACTOR_UNAVAILABLE", why);
+  }
+
+  /** The actor was not made because there was one of that name: its calls are for that one. */
+  #merge(lane: Lane, actor: ActorId): void {
+    this.#lanes.delete(lane.actor);
+    this.#sameAs.set(lane.actor, actor);
+    const target = this.#laneOf(actor);
+    for (const one of lane.ledger.giveUp()) {
+      one.request = { ...one.request, actor };
+      target.ledger.adopt(one);
+    }
+    if (target.link) {
+      // They came after those that were sent there, so all of them stay in order.
+      for (const call of target.ledger.takeUnsent()) target.link.send(call);
+    } else if (target.ledger.size > 0 && !target.isConnecting) {
+      void this.#connect(target);
+    }
+  }
+
+  /** The caller does not wait for ever. */
+  #watch(lane: Lane, pending: PendingCall<Waiter>, timeoutMs: number): void {
+    const cancel = this.#options.clock.after(timeoutMs, () => {
+      const current = this.#lanes.get(pending.request.actor) ?? lane;
+      if (!current.ledger.giveUpOne(pending)) return;
+      this.#giveUp([pending], "TIMEOUT", new Error(`${timeoutMs} ms have passed`));
+      this.#deleteIfForgotten(current);
+    });
+    pending.waiter = withEnd(pending.waiter, cancel);
   }
 
   #answered(link: Link, done: CallDone): void {
     const lane = this.#lanes.get(done.actor);
-    if (!lane || link.peer !== lane.worker) return;
+    if (!lane || link.peer !== lane.place?.worker) return;
+    if (done.over) return this.#lifeIsOver(lane, done);
     const pending = lane.ledger.settle(done);
     if (!pending) return;
     lane.troubles = 0;
@@ -216,6 +299,17 @@ export class ActorCaller {
     }
     this.#deleteIfForgotten(lane);
     pending.waiter.resolve({ ...done, worker: link.peer });
+  }
+
+  /** The callee says so of one call; what became of the others is asked of the coordinator. */
+  #lifeIsOver(lane: Lane, done: CallDone): void {
+    const pending = lane.ledger.find(done);
+    if (!pending) return;
+    if (done.over === "not-run") pending.deliveries = 0;
+    else if (done.over === "not-here") pending.deliveries--;
+    lane.isOver = true;
+    delete lane.link;
+    if (!lane.isConnecting) void this.#connect(lane);
   }
 
   #settled({ call }: PendingCall<Waiter>): void {
@@ -232,9 +326,10 @@ export class ActorCaller {
     for (const pending of given) {
       this.#settled(pending);
       const { actor, method, sequence } = pending.call;
-      const fate = pending.isSent
-        ? "the call was sent, so it may have run"
-        : "the call was never sent, so it has not run";
+      const fate =
+        pending.deliveries > 0
+          ? "the call was sent, so it may have run"
+          : "the call was never sent, so it has not run";
       const message = `no answer to ${method}() of actor ${actor}${times}: ${reasonOf(cause)}; ${fate}`;
       pending.waiter.reject(new MeshError(code, message, { actor, sequence }, { cause }));
     }
@@ -249,6 +344,15 @@ export class ActorCaller {
     if (this.#isCurrent(lane)) this.#lanes.delete(lane.actor);
   }
 
+  #tooManyOf({ actor, method }: CallRequest, pendingMax: number): MeshError {
+    return new MeshError(
+      "QUOTA_EXCEEDED",
+      `${method}() of actor ${actor} was not called: ${pendingMax} calls of this caller wait for ` +
+        `answers, as many as its maxPendingCalls allows; await some of them first`,
+      { actor, pending: pendingMax },
+    );
+  }
+
   #tooMany({ actor, method }: CallRequest): MeshError {
     return new MeshError(
       "QUOTA_EXCEEDED",
@@ -258,3 +362,22 @@ export class ActorCaller {
     );
   }
 }
+
+/** Whether a call that may have run may run once more: its own wish, the method's, the actor's. */
+function hasRetry({ request, retries }: PendingCall<unknown>, { calls }: ActorPlace): boolean {
+  const ofMethod = calls?.methodRetries?.find(([name]) => name === request.method)?.[1];
+  const retriesMax = request.retriesMax ?? ofMethod ?? calls?.retriesMax ?? 0;
+  return retriesMax < 0 || retries < retriesMax;
+}
+
+/** The same waiter, which also stops the watch. */
+const withEnd = (waiter: Waiter, end: () => void): Waiter => ({
+  resolve(answer) {
+    end();
+    waiter.resolve(answer);
+  },
+  reject(error) {
+    end();
+    waiter.reject(error);
+  },
+});

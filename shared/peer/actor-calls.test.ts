@@ -1,63 +1,12 @@
 import { expect, test } from "vitest";
 import { MeshError } from "../errors.ts";
-import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, PeerId } from "../ids.ts";
 import { Prng } from "../prng.ts";
-import type { Call } from "../protocol/link-messages.ts";
-import { ActorCaller, type CallRequest } from "./actor-caller.ts";
-import { ActorHost, type CallOutcome } from "./actor-host.ts";
+import { ActorCaller } from "./actor-caller.ts";
+import type { ActorPlace } from "./actor-locator.ts";
 import type { Link } from "./link.ts";
-import { quiet, TestMesh, type TestPeer } from "./test-mesh.ts";
-
-const actor = "x.a" as ActorId;
-
-const request = (n: number, method = "add"): CallRequest => ({
-  actor,
-  method,
-  args: Uint8Array.of(n),
-  result: `d.${n}` as ObjectId,
-});
-
-/** A worker whose actors keep a list of what they were called with, and answer with its length. */
-class Worker {
-  readonly peer: TestPeer;
-  readonly host: ActorHost;
-  readonly ran: string[] = [];
-  /** While set, calls wait here instead of being answered. */
-  held: (() => void)[] | undefined;
-
-  constructor(peer: TestPeer) {
-    this.peer = peer;
-    this.host = new ActorHost({
-      links: peer.links,
-      execute: (call, from) => this.#run(call, from),
-    });
-  }
-
-  #run(call: Call, from: PeerId): Promise<CallOutcome> {
-    this.ran.push(`${from} ${call.method} ${call.args[0]}`);
-    const outcome: CallOutcome =
-      call.method === "fail"
-        ? { sizeBytes: 0, error: { code: "TASK_FAILED", message: "it threw" } }
-        : { sizeBytes: 1, inline: Uint8Array.of(this.ran.length) };
-    const { held } = this;
-    if (!held) return Promise.resolve(outcome);
-    return new Promise((resolve) => held.push(() => resolve(outcome)));
-  }
-}
-
-function scene() {
-  const mesh = new TestMesh();
-  const worker = new Worker(mesh.add("w"));
-  const driver = mesh.add("d");
-  const home = { at: worker.peer.id, locates: 0 };
-  const locate = (): Promise<PeerId> => {
-    home.locates++;
-    return Promise.resolve(home.at);
-  };
-  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate });
-  worker.host.add(actor);
-  return { mesh, worker, driver, caller, home };
-}
+import { actor, request, scene } from "./test-actors.ts";
+import { quiet } from "./test-mesh.ts";
 
 const range = (count: number) => Array.from({ length: count }, (_, n) => n);
 
@@ -96,7 +45,7 @@ test("two callers, one of them the actor's own peer, each keep their order", asy
   const own = new ActorCaller({
     links: worker.peer.links,
     clock: mesh.clock,
-    locate: () => Promise.resolve(home.at),
+    locate: () => Promise.resolve({ worker: home.at, life: 0 }),
   });
   await Promise.all(range(6).flatMap((n) => [caller.call(request(n)), own.call(request(n))]));
   const ranFor = (peer: string) => worker.ran.filter((line) => line.startsWith(`${peer} `));
@@ -232,11 +181,11 @@ test("a worker that stays out of reach: after some tries each call tells whether
 test("when the actor ends, calls under way say whether they may have run", async () => {
   const { mesh, worker, driver } = scene();
   worker.held = [];
-  let found!: (peer: PeerId) => void;
-  const locate = () => new Promise<PeerId>((resolve) => (found = resolve));
+  let found!: (place: ActorPlace) => void;
+  const locate = () => new Promise<ActorPlace>((resolve) => (found = resolve));
   const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate });
   const sent = caller.call(request(1));
-  found(worker.peer.id);
+  found({ worker: worker.peer.id, life: 0 });
   await quiet();
   const other = { ...request(2), actor: "x.b" as ActorId };
   const unsent = caller.call(other);
@@ -264,61 +213,10 @@ test("an actor that cannot be located fails its calls with that error, and can b
     locate: () =>
       dead
         ? Promise.reject(new MeshError("ACTOR_DIED", "it ended an hour ago"))
-        : Promise.resolve(worker.peer.id),
+        : Promise.resolve({ worker: worker.peer.id, life: 0 }),
   });
   await expect(caller.call(request(1))).rejects.toMatchObject({ code: "ACTOR_DIED" });
   dead = false;
-  expect((await caller.call(request(2))).error).toBeUndefined();
-});
-
-test("an actor that was started again elsewhere gets what was not sent, and nothing twice", async () => {
-  const { mesh, worker, driver } = scene();
-  const second = new Worker(mesh.add("v"));
-  second.host.add(actor);
-  const found: ((peer: PeerId) => void)[] = [];
-  const locate = () => new Promise<PeerId>((resolve) => found.push(resolve));
-  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate });
-  const first = caller.call(request(0));
-  found[0]!(worker.peer.id);
-  await first;
-  worker.held = [];
-  const sent = caller.call(request(1));
-  const outcome = sent.catch((error: unknown) => error);
-  await quiet();
-  mesh.cut("d" as PeerId, "w" as PeerId);
-  await quiet();
-  const unsent = caller.call(request(2));
-  found[1]!(second.peer.id);
-  expect((await unsent).worker).toBe("v");
-  expect(await outcome).toMatchObject({
-    code: "ACTOR_DIED",
-    message: expect.stringContaining("it moved from w to v; the call was sent"),
-  });
-  expect(second.ran).toEqual(["d add 2"]);
-});
-
-test("an actor that is not here, or has ended here, is answered with ACTOR_DIED", async () => {
-  const { worker, caller } = scene();
-  const stranger = await caller.call({ ...request(1), actor: "x.z" as ActorId });
-  expect(stranger.error).toMatchObject({
-    code: "ACTOR_DIED",
-    message: "actor x.z does not live on w; the call has not run",
-  });
-  worker.held = [];
-  const running = caller.call(request(2));
-  await quiet();
-  worker.host.remove(actor, new MeshError("ACTOR_DIED", "x.a was stopped"));
-  expect((await running).error?.message).toBe("x.a was stopped; the call may have run");
-  worker.held[0]!();
-  expect((await caller.call(request(3))).error).toMatchObject({ message: "x.a was stopped" });
-  expect(worker.ran).toHaveLength(1);
-});
-
-test("an actor that is started again on the same peer goes on to take calls", async () => {
-  const { worker, caller } = scene();
-  await caller.call(request(1));
-  worker.host.remove(actor, new MeshError("ACTOR_DIED", "stopped"));
-  worker.host.add(actor);
   expect((await caller.call(request(2))).error).toBeUndefined();
 });
 
@@ -338,7 +236,7 @@ test("a forgotten actor costs nothing, once its calls are answered, and can be c
 
 test("calls beyond the limit are refused until some are answered", async () => {
   const { mesh, driver, worker } = scene();
-  const locate = () => Promise.resolve(worker.peer.id);
+  const locate = () => Promise.resolve({ worker: worker.peer.id, life: 0 });
   const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate, pendingMax: 2 });
   const accepted = [caller.call(request(1)), caller.call(request(2))];
   await expect(caller.call(request(3))).rejects.toMatchObject({

@@ -13,18 +13,20 @@ export interface CallOutcome {
   readonly inline?: Uint8Array<ArrayBuffer>;
   readonly error?: WireError;
   readonly contained?: readonly ObjectId[];
+  /** There is no answer, because this life of the actor is over. */
+  readonly over?: "not-run" | "may-have-run";
 }
 
 export interface ActorHostOptions {
   readonly links: Links;
   /**
    * Run a call. Called in the order of each caller's calls, without waiting for those before; actors
-   * run one call at a time further down.
+   * decide further down how many run at a time.
    */
-  execute(call: Call, from: PeerId): Promise<CallOutcome>;
+  execute(call: Call, from: PeerId, done: (outcome: CallOutcome) => void): void;
 }
 
-/** Ended actors that are remembered, with answers that their callers may not have got yet. */
+/** Lives that are remembered, with answers that their callers may not have got yet. */
 const ENDED_MAX = 1_024;
 
 /** One caller's calls to one actor. */
@@ -37,8 +39,9 @@ interface Lane {
 }
 
 interface Hosted {
-  /** Why it ended, if it did. */
-  ended?: WireError;
+  readonly life: number;
+  /** It takes no more calls: it ended, or is about to move. */
+  isOver: boolean;
   readonly lanes: Map<PeerId, Lane>;
 }
 
@@ -63,22 +66,26 @@ export class ActorHost {
   }
 
   /** The actor lives here from now on. Call it before anyone can learn of that. */
-  add(actor: ActorId): void {
+  add(actor: ActorId, life: number): void {
     this.#ended.delete(actor);
-    this.#actors.set(actor, { lanes: new Map() });
+    this.#actors.set(actor, { life, isOver: false, lanes: new Map() });
   }
 
-  /** The actor has ended: calls without an answer get `error`, and so does every later one. */
-  remove(actor: ActorId, error: MeshError): void {
+  /** The actor is about to move: what it runs is still answered, later calls are for its next life. */
+  suspend(actor: ActorId): void {
+    const hosted = this.#actors.get(actor);
+    if (hosted) hosted.isOver = true;
+  }
+
+  /** This life of the actor is over. Who waits for an answer, or calls later, is told so. */
+  remove(actor: ActorId): void {
     const hosted = this.#actors.get(actor);
     if (!hosted) return;
     this.#actors.delete(actor);
-    hosted.ended = toWireError(error);
+    hosted.isOver = true;
     for (const lane of hosted.lanes.values()) {
       for (const sequence of lane.ledger.unanswered()) {
-        const message = `${error.message}; the call may have run`;
-        const outcome = { sizeBytes: 0, error: { ...hosted.ended, message } };
-        answer(lane, { actor, sequence }, outcome);
+        answer(lane, { actor, sequence }, { sizeBytes: 0, over: "may-have-run" });
       }
     }
     this.#ended.set(actor, hosted);
@@ -90,13 +97,13 @@ export class ActorHost {
 
   #onCall(link: Link, call: Call): void {
     const hosted = this.#find(call.actor);
-    if (!hosted) return link.send(this.#unknown(call));
+    if (hosted?.life !== (call.life ?? 0)) return link.send(unknown(call));
     const lane = laneOf(hosted, link, call.lane);
     if (lane.number > call.lane) return;
     lane.link = link;
     const verdict = lane.ledger.receive(call.sequence, call.acknowledged);
     if (verdict === "run") {
-      if (hosted.ended) answer(lane, call, { sizeBytes: 0, error: hosted.ended });
+      if (hosted.isOver) answer(lane, call, { sizeBytes: 0, over: "not-run" });
       else this.#execute(lane, call);
     } else if (verdict === "violation") {
       throw new MeshError(
@@ -110,10 +117,11 @@ export class ActorHost {
   }
 
   #execute(lane: Lane, call: Call): void {
-    this.#options.execute(call, lane.caller).then(
-      (outcome) => answer(lane, call, outcome),
-      (error: unknown) => answer(lane, call, { sizeBytes: 0, error: toWireError(error) }),
-    );
+    try {
+      this.#options.execute(call, lane.caller, (outcome) => answer(lane, call, outcome));
+    } catch (error) {
+      answer(lane, call, { sizeBytes: 0, error: toWireError(error) });
+    }
   }
 
   /**
@@ -139,15 +147,17 @@ export class ActorHost {
     yield* this.#actors.values();
     yield* this.#ended.values();
   }
-
-  #unknown({ actor, lane, sequence }: Call): CallDone {
-    const error: WireError = {
-      code: "ACTOR_DIED",
-      message: `actor ${actor} does not live on ${this.#options.links.self}; the call has not run`,
-    };
-    return { type: "call-done", actor, lane, sequence, sizeBytes: 0, error };
-  }
 }
+
+/** That life of the actor is not here, or not any more: whether the call ran in it is not known. */
+const unknown = ({ actor, lane, sequence }: Call): CallDone => ({
+  type: "call-done",
+  actor,
+  lane,
+  sequence,
+  sizeBytes: 0,
+  over: "not-here",
+});
 
 /** A higher number means that the caller started to count anew; what it asked before, it gave up. */
 function laneOf({ lanes }: Hosted, link: Link, number: number): Lane {
@@ -161,11 +171,12 @@ function laneOf({ lanes }: Hosted, link: Link, number: number): Lane {
 function answer(
   lane: Lane,
   { actor, sequence }: Pick<Call, "actor" | "sequence">,
-  { sizeBytes, inline, error, contained }: CallOutcome,
+  { sizeBytes, inline, error, contained, over }: CallOutcome,
 ): void {
   const done: CallDone = { type: "call-done", actor, lane: lane.number, sequence, sizeBytes };
   if (inline) done.inline = inline;
   if (error) done.error = error;
+  if (over) done.over = over;
   if (contained && contained.length > 0) done.contained = [...contained];
   if (lane.ledger.answered(done)) lane.link.send(done);
 }

@@ -1,10 +1,25 @@
 import type { MeshError } from "../errors.ts";
 import type { ActorId, PeerId } from "../ids.ts";
+import type { CallOptions } from "../protocol/actor-options.ts";
 import type { CoordinatorMessage, PeerMessage } from "../protocol/messages.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 
+/** Where an actor lives now. */
+export interface ActorPlace {
+  readonly worker: PeerId;
+  /** Which life of it: a later one has a higher number. */
+  readonly life: number;
+  readonly calls?: CallOptions | undefined;
+}
+
+/** What is known of an actor's place: it may be but another name of an older one. */
+export type Whereabouts = ActorPlace | { readonly sameAs: ActorId };
+
+type Located = Extract<CoordinatorMessage, { type: "actor-located" }>;
+
 interface Waiter {
-  resolve(worker: PeerId): void;
+  readonly after: number;
+  resolve(found: Whereabouts): void;
   reject(error: MeshError): void;
 }
 
@@ -19,26 +34,33 @@ export class ActorLocator {
   }
 
   /**
-   * The worker it lives on, as soon as it does.
-   * @throws MeshError `ACTOR_DIED`, or why the coordinator is gone.
+   * The worker it lives on, as soon as it does. No deadline: the coordinator tells whoever has asked
+   * of every later life, and of the actor's end.
+   * @param after lives up to this one are known to be over.
+   * @throws MeshError `ACTOR_DIED` or what else it ended with, or why the coordinator is gone.
    */
-  locate(actor: ActorId): Promise<PeerId> {
+  locate(actor: ActorId, after: number): Promise<Whereabouts> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);
       const waiting = this.#waiting.get(actor);
-      if (waiting) return void waiting.push({ resolve, reject });
-      this.#waiting.set(actor, [{ resolve, reject }]);
+      if (waiting) return void waiting.push({ after, resolve, reject });
+      this.#waiting.set(actor, [{ after, resolve, reject }]);
       return this.#ask({ type: "locate-actor", actor });
     });
   }
 
-  located({ actor, worker, error }: Extract<CoordinatorMessage, { type: "actor-located" }>): void {
-    const waiting = this.#waiting.get(actor) ?? [];
-    this.#waiting.delete(actor);
-    for (const { resolve, reject } of waiting) {
-      if (worker) resolve(worker);
-      else reject(fromWireError(error!));
-    }
+  located({ actor, worker, life = 0, calls, sameAs, error }: Located): void {
+    const waiting = this.#waiting.get(actor);
+    if (!waiting) return;
+    const others = waiting.filter((waiter) => {
+      if (sameAs) waiter.resolve({ sameAs });
+      else if (!worker) waiter.reject(fromWireError(error!));
+      else if (life > waiter.after) waiter.resolve({ worker, life, calls });
+      else return true;
+      return false;
+    });
+    if (others.length > 0) this.#waiting.set(actor, others);
+    else this.#waiting.delete(actor);
   }
 
   /** The coordinator is gone. */

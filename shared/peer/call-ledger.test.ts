@@ -48,7 +48,7 @@ class Calls {
     this.made++;
     const wire = this.#current;
     if (!wire) return;
-    pending.isSent = true;
+    pending.deliveries = 1;
     wire.calls.push({ ...pending.call });
   }
 
@@ -131,7 +131,7 @@ class Calls {
   /** Changes as long as anything moves. */
   get #left(): string {
     const inWires = this.#wires.map(({ calls, answers }) => [calls.length, answers.length]);
-    return [...inWires, this.ran.length, this.#running.length].join();
+    return [...inWires, this.ran.length, this.#running.length, this.answered.size].join();
   }
 
   get #current(): Wire | undefined {

@@ -11,25 +11,39 @@ import type { Call, CallDone } from "../protocol/link-messages.ts";
  *       again, and when any link to the caller broke while another is open.
  *   C5. `acknowledged` is the lowest number the caller still wants an answer to. What is below and was
  *       never seen by the callee, the caller gave up.
+ *   C6. A lane belongs to one life of the actor: from its construction to its end or its next
+ *       construction. A call runs in the life that it names, or not at all.
+ *   C7. When a life is over, its unanswered calls go to the next one, in a new lane and in their old
+ *       order, if they have not run or have retries left. The others fail with `ACTOR_UNAVAILABLE`.
+ *   C8. Only a call that may have run uses up a retry.
  */
 
 /** What the caller says of a call; the ledger adds the numbers. */
-export type CallRequest = Omit<Call, "type" | "lane" | "sequence" | "acknowledged">;
+export type CallRequest = Omit<Call, "type" | "life" | "lane" | "sequence" | "acknowledged"> & {
+  /** How often it may be sent again to a later life (C7). Default: as the actor's options say. */
+  readonly retriesMax?: number;
+  /** After so long without an answer the caller gives it up. It may run nevertheless. */
+  readonly timeoutMs?: number;
+};
 
 export interface PendingCall<Waiter> {
-  readonly call: Call;
-  readonly waiter: Waiter;
-  /** Whether it was handed to a link, so that it may have run. */
-  isSent: boolean;
+  request: CallRequest;
+  waiter: Waiter;
+  call: Call;
+  /** How often it was handed to a link that leads to this life: not at all means it has not run. */
+  deliveries: number;
+  /** How often it was sent to another life although it may have run before. */
+  retries: number;
 }
 
 /** Answers are acknowledged with the next call; if none comes, after so many answers or bytes. */
 const ACK_EVERY_ANSWERS = 1_024;
 const ACK_EVERY_BYTES = 1024 * 1024;
 
-/** The caller's half, for one actor. `Waiter` is whatever is to be told the answer. */
+/** The caller's half, for one life of one actor. `Waiter` is whatever is to be told the answer. */
 export class CallerLedger<Waiter> {
   readonly lane: number;
+  #life = 0;
   readonly #pending = new Map<number, PendingCall<Waiter>>();
   #next = 0;
   /** Every call below is settled. */
@@ -46,31 +60,75 @@ export class CallerLedger<Waiter> {
     return this.#pending.size;
   }
 
+  /** Which life they are for, once that is known: before any of them is sent. */
+  set life(life: number) {
+    this.#life = life;
+    for (const { call } of this.#pending.values()) call.life = life;
+  }
+
   add(request: CallRequest, waiter: Waiter): PendingCall<Waiter> {
-    const sequence = this.#next++;
-    const numbers = { lane: this.lane, sequence, acknowledged: this.#tell() };
-    const pending = {
-      call: { type: "call" as const, ...request, ...numbers },
-      waiter,
-      isSent: false,
-    };
-    this.#pending.set(sequence, pending);
+    const call = this.#number(request);
+    const pending = { request, waiter, call, deliveries: 0, retries: 0 };
+    this.#pending.set(call.sequence, pending);
     return pending;
+  }
+
+  /** Take over a call that another ledger gave up. */
+  adopt(pending: PendingCall<Waiter>): void {
+    pending.call = this.#number(pending.request);
+    pending.deliveries = 0;
+    this.#pending.set(pending.call.sequence, pending);
+  }
+
+  #number(request: CallRequest): Call {
+    const { actor, result, method, args, group, dependencies, contained } = request;
+    const { lane } = this;
+    const sequence = this.#next++;
+    const acknowledged = this.#tell();
+    const call: Call = {
+      type: "call",
+      actor,
+      lane,
+      sequence,
+      result,
+      method,
+      args,
+      acknowledged,
+    };
+    if (this.#life > 0) call.life = this.#life;
+    if (group !== undefined) call.group = group;
+    if (dependencies) call.dependencies = dependencies;
+    if (contained) call.contained = contained;
+    return call;
   }
 
   /** Everything that a new link has to carry, in order. It counts as sent from now on. */
   takeForResend(): Call[] {
     const acknowledged = this.#tell();
     return Array.from(this.#pending.values(), (pending) => {
-      pending.isSent = true;
+      pending.deliveries++;
       pending.call.acknowledged = acknowledged;
       return pending.call;
     });
   }
 
+  /** What was never sent, in order. It counts as sent from now on. */
+  takeUnsent(): Call[] {
+    const unsent = [...this.#pending.values()].filter(({ deliveries }) => deliveries === 0);
+    return unsent.map((pending) => {
+      pending.deliveries = 1;
+      return pending.call;
+    });
+  }
+
+  /** The call that an answer is for, unless it was answered or given up before. */
+  find(done: CallDone): PendingCall<Waiter> | undefined {
+    return done.lane === this.lane ? this.#pending.get(done.sequence) : undefined;
+  }
+
   /** @returns the call that this answers; nothing if it was answered or given up before. */
   settle(done: CallDone): PendingCall<Waiter> | undefined {
-    const pending = done.lane === this.lane ? this.#pending.get(done.sequence) : undefined;
+    const pending = this.find(done);
     if (!pending) return undefined;
     this.#pending.delete(done.sequence);
     this.#untoldAnswers++;
@@ -79,12 +137,19 @@ export class CallerLedger<Waiter> {
     return pending;
   }
 
-  /** Give up every call, or only those that may have run. They are not sent any more. */
-  giveUp(which: "all" | "sent" = "all"): PendingCall<Waiter>[] {
-    const given = [...this.#pending.values()].filter(({ isSent }) => which === "all" || isSent);
-    for (const { call } of given) this.#pending.delete(call.sequence);
+  /** Give up every call. They are not sent any more. */
+  giveUp(): PendingCall<Waiter>[] {
+    const given = [...this.#pending.values()];
+    this.#pending.clear();
     this.#raiseFloor();
     return given;
+  }
+
+  /** Give up this one. @returns false if it was answered, or is another ledger's by now. */
+  giveUpOne({ call: { sequence } }: PendingCall<Waiter>): boolean {
+    const isGiven = this.#pending.delete(sequence);
+    this.#raiseFloor();
+    return isGiven;
   }
 
   /** The number to acknowledge now in a message of its own, if the callee keeps many answers. */

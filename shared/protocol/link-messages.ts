@@ -60,12 +60,16 @@ const linkSchemas = {
   call: Type.Object({
     type: Type.Literal("call"),
     actor: id<ActorId>(),
+    /** Which life of the actor it is for: it runs in that one or not at all. 0 if it is left out. */
+    life: Type.Optional(count(2 ** 31)),
     /** Which numbering: a caller that forgot an actor starts a new one, higher than those before. */
     lane: sequence,
     sequence,
     /** The id of the result, made by the caller. */
     result: id<ObjectId>(),
     method: text(256),
+    /** The concurrency group it runs in, if not the method's own. */
+    group: Type.Optional(text(64)),
     args: inlineValue,
     dependencies: Type.Optional(ids<ObjectId>()),
     contained: Type.Optional(ids<ObjectId>()),
@@ -82,6 +86,12 @@ const linkSchemas = {
     inline: Type.Optional(inlineValue),
     error: Type.Optional(wireError),
     contained: Type.Optional(ids<ObjectId>()),
+    /**
+     * No answer: that life of the actor is over, and the caller must ask where it lives now.
+     * `not-run`: the call never ran in it. `may-have-run`: it was under way. `not-here`: the callee
+     * knows nothing of that life, so it has not run because of this message.
+     */
+    over: Type.Optional(Type.Enum(["not-run", "may-have-run", "not-here"])),
   }),
   /** Answers below this number have arrived. For callers that have no next call to say it in. */
   "call-ack": Type.Object({

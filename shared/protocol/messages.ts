@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
 import { FALLBACKS_MAX, INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import { actorOptions, callOptions } from "./actor-options.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
@@ -33,7 +34,7 @@ import {
 
 /** The last moment that a `Date` can tell. */
 const EPOCH_MS_MAX = 8.64e15;
-const attempt = count(10_000);
+const attempt = count(2 ** 31);
 const requestId = count(2 ** 53 - 1);
 const inlineValue = bytes(INLINE_BYTES_MAX);
 /** Kept copies of a stored object, in different failure domains as far as there are. */
@@ -106,8 +107,17 @@ const define = Type.Object({
   priority: Type.Integer({ minimum: -1_000, maximum: 1_000 }),
   /** Of each of its results. */
   replicas: Type.Optional(replicas),
+  /** Actor classes only. */
+  actor: Type.Optional(actorOptions),
 });
 export type Define = Static<typeof define>;
+
+/** An actor's name, unique among those that live in a namespace. */
+const actorName = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 128, pattern: "^[^\\n]*$" }),
+  namespace: Type.Optional(Type.String({ minLength: 1, maxLength: 128, pattern: "^[^\\n]*$" })),
+});
+export type ActorName = Static<typeof actorName>;
 
 /** Call a function, or construct an actor: the callable's kind says which. */
 const submit = Type.Object({
@@ -120,6 +130,10 @@ const submit = Type.Object({
   dependencies: Type.Optional(ids<ObjectId>()),
   /** Refs inside other values: handed over as refs. */
   contained: Type.Optional(ids<ObjectId>()),
+  /** Of an actor. */
+  named: Type.Optional(actorName),
+  /** If the name is taken, let this be another name of that actor. */
+  getIfExists: Type.Optional(Type.Boolean()),
 });
 export type Submit = Static<typeof submit>;
 
@@ -180,15 +194,21 @@ const fromAnyPeer = {
   /** Answered by `actor-located` now if it lives, else when it does; and again when it ends. */
   "locate-actor": Type.Object({ type: Type.Literal("locate-actor"), actor: id<ActorId>() }),
   /** End an actor: finish what it runs, then stop it. */
-  "end-actor": Type.Object({ type: Type.Literal("end-actor"), actor: id<ActorId>() }),
+  "end-actor": Type.Object({
+    type: Type.Literal("end-actor"),
+    actor: id<ActorId>(),
+    /** Construct it again, if it may be restarted once more. */
+    restart: Type.Optional(Type.Boolean()),
+  }),
   /** Answered by `introduction`, which carries the ticket for that peer. */
   "introduce-me": Type.Object({ type: Type.Literal("introduce-me"), peer: id<PeerId>() }),
   /** Answered by `answer` with the same number. */
   query: Type.Object({
     type: Type.Literal("query"),
     request: requestId,
-    what: Type.Enum(["peers", "explain", "mesh"]),
+    what: Type.Enum(["peers", "explain", "mesh", "actor", "actors"]),
     object: Type.Optional(id<ObjectId>()),
+    named: Type.Optional(actorName),
   }),
   goodbye: Type.Object({ type: Type.Literal("goodbye"), reason: text(256) }),
 };
@@ -229,6 +249,19 @@ const fromWorkers = {
     type: Type.Literal("actor-ended"),
     actor: id<ActorId>(),
     error: wireError,
+    /** Which life of it: the attempt that constructed it. */
+    life: Type.Optional(attempt),
+    /** It ended as it wanted to, so it is not to be restarted. */
+    isFinal: Type.Optional(Type.Boolean()),
+  }),
+  /** The state that an actor is to be restored from; an object that the sender has just put. */
+  "actor-saved": Type.Object({
+    type: Type.Literal("actor-saved"),
+    actor: id<ActorId>(),
+    life: attempt,
+    object: id<ObjectId>(),
+    /** It takes no more calls: its worker is about to leave. */
+    isHandOver: Type.Optional(Type.Boolean()),
   }),
 };
 
@@ -261,6 +294,8 @@ const run = Type.Object({
   callable: id<CallableId>(),
   args: inlineValue,
   dependencies: Type.Optional(Type.Array(objectState, { maxItems: 16_384 })),
+  /** The last of the dependencies is no argument, but what the actor is to be restored from. */
+  restores: Type.Optional(Type.Boolean()),
 });
 export type Run = Static<typeof run>;
 
@@ -294,6 +329,19 @@ const explanation = Type.Object({
   story: Type.Array(text(512), { maxItems: 16 }),
 });
 export type Explanation = Static<typeof explanation>;
+
+const actorSummary = Type.Object({
+  actor: id<ActorId>(),
+  className: text(256),
+  name: Type.Optional(text(128)),
+  namespace: Type.Optional(text(128)),
+  isDetached: Type.Boolean(),
+  state: Type.Enum(["starting", "alive", "restarting"]),
+  /** The name of its worker. */
+  worker: Type.Optional(text(64)),
+  restarts: count(2 ** 31),
+});
+export type ActorSummary = Static<typeof actorSummary>;
 
 const meshSummary = Type.Object({
   workers: count(2 ** 31),
@@ -352,6 +400,11 @@ const fromCoordinator = {
     type: Type.Literal("actor-located"),
     actor: id<ActorId>(),
     worker: Type.Optional(id<PeerId>()),
+    /** Which life of it: grows whenever it is constructed again. */
+    life: Type.Optional(attempt),
+    calls: Type.Optional(callOptions),
+    /** It is but another name of this one. */
+    sameAs: Type.Optional(id<ActorId>()),
     /** There if the actor has ended. */
     error: Type.Optional(wireError),
   }),
@@ -372,6 +425,13 @@ const fromCoordinator = {
     request: requestId,
     peers: Type.Optional(Type.Array(peerSummary, { maxItems: 10_000 })),
     explanation: Type.Optional(explanation),
+    actors: Type.Optional(Type.Array(actorSummary, { maxItems: 10_000 })),
+    /** An actor that was asked for by name, and the methods that its handle has. */
+    actor: Type.Optional(
+      Type.Object({ actor: id<ActorId>(), methods: Type.Array(text(256), { maxItems: 1_024 }) }),
+    ),
+    /** What was asked for is not there. */
+    error: Type.Optional(wireError),
     mesh: Type.Optional(meshSummary),
   }),
   /** A peer this one may be linked to has left: its links, actors and copies are gone. */

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { MeshError } from "../errors.ts";
 import { systemClock } from "../clock.ts";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
@@ -320,7 +321,10 @@ async function withActor() {
   const caller = new ActorCaller({
     links: peer.links,
     clock: systemClock,
-    locate: () => Promise.resolve(WORKER),
+    locate: (_, after) =>
+      after < 0
+        ? Promise.resolve({ worker: WORKER, life: 0 })
+        : Promise.reject(new MeshError("ACTOR_DIED", "it has ended")),
   });
   let calls = 0;
   const call = (method: string, args: unknown[], dependencies: ObjectId[] = []) => {
@@ -337,7 +341,7 @@ test("an actor is created, keeps its state between calls and ends when told to",
   expect(agent.snapshot().actors).toBe(1);
   mesh.send({ type: "stop-actor", actor });
   expect((await mesh.hears("actor-ended", { actor })).error.code).toBe("ACTOR_DIED");
-  expect((await call("add", [1])).error?.code).toBe("ACTOR_DIED");
+  await expect(call("add", [1])).rejects.toMatchObject({ code: "ACTOR_DIED" });
 });
 
 test("a big answer of an actor stays here, held by its caller", async () => {

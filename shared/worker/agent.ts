@@ -3,17 +3,17 @@ import { MeshError } from "../errors.ts";
 import type { CallableId, ObjectId, PeerId } from "../ids.ts";
 import { resultOf as resultIdOf } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
-import { ActorHost, type CallOutcome } from "../peer/actor-host.ts";
 import { Heartbeats } from "../peer/heartbeats.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, LinkCounters, Run } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
-import { boundedError, fromWireError, toWireError } from "../protocol/wire-error.ts";
+import { toWireError } from "../protocol/wire-error.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
 import { ArgumentPins } from "./argument-pins.ts";
 import type { BackendReport, ExecutorSpawner, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
+import { HostedActors } from "./hosted-actors.ts";
 import { MachineRunner } from "./machine-runner.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
@@ -53,8 +53,6 @@ export interface WorkerSnapshot {
 }
 
 const CHANGES_MS = 250;
-/** A caller has so long to take hold of the refs inside an answer, before this worker may let go. */
-const HAND_OVER_MS = 10_000;
 /** How long a worker that leaves waits for others to have what only it keeps. */
 const HAND_OVER_MS_MAX = 4_000;
 const MS_MAX = 31_536_000_000;
@@ -72,14 +70,13 @@ export class WorkerAgent {
   readonly #supply: ObjectSupply;
   readonly #machine: MachineRunner;
   readonly #crew: ExecutorCrew;
-  readonly #actors: ActorHost;
+  readonly #actors: HostedActors;
   readonly #held: HeldRefs;
   readonly #pins: ArgumentPins;
   readonly #orders: OrderBook;
   readonly #heartbeats: Heartbeats;
   readonly #callables = new Map<CallableId, Define>();
   readonly #fetches = new Map<ObjectId, AbortController>();
-  #answers = 0;
   #tasksDone = 0;
   #tasksFailed = 0;
   #backend: BackendReport | undefined;
@@ -133,9 +130,14 @@ export class WorkerAgent {
         this.#changed();
       },
     });
-    this.#actors = new ActorHost({
-      links: peer.links,
-      execute: (call, from) => this.#execute(call, from),
+    this.#actors = new HostedActors({
+      peer,
+      clock,
+      supply: this.#supply,
+      held: this.#held,
+      order: (call, caller, settle) => this.#call(call, caller, settle),
+      leaves: (actor) => this.#machine.dispatch({ type: "actor-leaves", actor }),
+      log: (text) => options.log(text),
     });
     void peer.session.ended.then((reason) => this.#end(reason));
     this.#machine.dispatch({ type: "started" });
@@ -184,6 +186,7 @@ export class WorkerAgent {
    */
   async handOver(reason: string): Promise<void> {
     if (this.#isOver) return;
+    await this.#actors.handOver();
     this.#machine.stop();
     this.#crew.stopAll();
     this.#peer.session.send({ type: "leaving", reason });
@@ -203,6 +206,7 @@ export class WorkerAgent {
   #end(reason: MeshError): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#actors.end();
     this.#machine.stop();
     this.#crew.stopAll();
     this.#supply.close(reason);
@@ -277,6 +281,7 @@ export class WorkerAgent {
       name,
       demands,
       missing: this.#orders.missing(open),
+      ...(callable.actor?.isUnordered ? { isUnordered: true } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(open.refusal ? { refusal: open.refusal } : {}),
     });
@@ -284,18 +289,14 @@ export class WorkerAgent {
   }
 
   /** A call of an actor that lives here. */
-  #execute(call: Call, caller: PeerId): Promise<CallOutcome> {
-    return new Promise((resolve) => {
-      const open = this.#orders.openCall(call, caller, (outcome) =>
-        resolve(this.#answer(call, caller, outcome)),
-      );
-      this.#machine.dispatch({
-        type: "call-received",
-        key: open.order.key,
-        actor: call.actor,
-        caller,
-        missing: this.#orders.missing(open),
-      });
+  #call(call: Call, caller: PeerId, settle: (outcome: Outcome) => void): void {
+    const open = this.#orders.openCall(call, caller, settle);
+    this.#machine.dispatch({
+      type: "call-received",
+      key: open.order.key,
+      actor: call.actor,
+      caller,
+      missing: this.#orders.missing(open),
     });
   }
 
@@ -311,11 +312,12 @@ export class WorkerAgent {
         return;
       }
       case "end-actor": {
-        const { executor, actor, key } = effect;
+        const { executor, actor, key, isGraceful } = effect;
         const order: Order = {
           key,
           kind: "end-actor",
           actor,
+          ...(isGraceful ? { method: "dispose" } : {}),
           args: new Uint8Array(0),
           dependencies: [],
         };
@@ -343,15 +345,11 @@ export class WorkerAgent {
         this.#orders.close(effect.order.key)?.call?.settle(effect.outcome);
         return;
       case "host-actor":
-        this.#actors.add(effect.actor);
+        this.#actors.add(effect.actor, effect.life, this.#callables.get(effect.callable)!);
         return this.#changed();
-      case "drop-actor": {
-        const { actor, tell } = effect;
-        const error = boundedError(effect.error);
-        this.#actors.remove(actor, fromWireError(error));
-        if (tell) this.#peer.session.send({ type: "actor-ended", actor, error });
+      case "drop-actor":
+        this.#actors.drop(effect);
         return this.#changed();
-      }
       default:
         effect satisfies never;
     }
@@ -404,27 +402,6 @@ export class WorkerAgent {
       session.send({ type: "task-done", task, attempt, ranForMs, ...value }, valueBytes);
     }
     this.#changed();
-  }
-
-  #answer(call: Call, caller: PeerId, outcome: Outcome): CallOutcome {
-    const { error, value } = resultOf(outcome, call.result, this.#supply);
-    if (error) return { sizeBytes: 0, error };
-    const { inline, ...stored } = value;
-    if (value.contained) this.#handOver(value.contained);
-    if (!inline) {
-      const message = { type: "put-object", object: call.result, holder: caller } as const;
-      this.#peer.session.send({ ...message, ...stored });
-    }
-    return value;
-  }
-
-  /** Keep refs alive that travel to a caller, who tells the coordinator by another way. */
-  #handOver(objects: readonly ObjectId[]): void {
-    const holder = `answer ${this.#answers++}`;
-    this.#held.hold(holder, objects);
-    this.#clock.after(HAND_OVER_MS, () => {
-      if (!this.#isOver) this.#held.release(holder, objects);
-    });
   }
 
   #changed(): void {

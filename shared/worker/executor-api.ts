@@ -21,7 +21,13 @@ export interface Order {
   readonly callable?: CallableId;
   /** The actor's lane. Tasks share one lane of their own. */
   readonly actor?: ActorId;
+  /**
+   * Of a call: what is called. Of `create-actor`: `restore` if the last of the dependencies is what
+   * it is to be restored from. Of `end-actor`: `dispose` if its own code has the last word.
+   */
   readonly method?: string;
+  /** Of a call: its concurrency group, if not the method's own. */
+  readonly group?: string;
   /** The encoded array of arguments. */
   readonly args: Uint8Array;
   /** Values of the arguments that are refs themselves. */
@@ -51,6 +57,8 @@ export interface ExecutorListener {
   onRelease(objects: readonly ObjectId[]): void;
   /** User code asks for the value behind a ref. Rejects with a MeshError. */
   fetch(object: ObjectId): Promise<ObjectBytes>;
+  /** An actor wants to end. */
+  onExit?(actor: ActorId): void;
   /** The first use of tfjs measured the backends of this machine. */
   onBackendChosen?(report: BackendReport): void;
   /** The executor is gone: it was stopped, or it crashed (then `reason` says how). */

@@ -1,5 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { CallableId } from "../ids.ts";
+import type { ActorOptions } from "../protocol/actor-options.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { boundedError, describe, toWireError } from "../protocol/wire-error.ts";
@@ -29,6 +30,10 @@ export class Callables {
 
   nameOf(callable: CallableId): string {
     return this.#known.get(callable)?.define.name || "anonymous";
+  }
+
+  actorOptionsOf(callable: CallableId): ActorOptions | undefined {
+    return this.#known.get(callable)?.define.actor;
   }
 
   /** @throws MeshError `INVALID_ARGUMENT` if the source is not one function or class. */

@@ -56,6 +56,7 @@ export class ExecutorCrew {
         },
         onHold: (objects) => held.hold(id, objects),
         onRelease: (objects) => held.release(id, objects),
+        onExit: (actor) => options.dispatch({ type: "actor-exited", executor: id, actor }),
         fetch: (object) => this.#whileBlocked(id, options.fetch(object)),
         onBackendChosen: (report) => options.onBackendChosen(report),
         onEnded: ended,

@@ -27,6 +27,7 @@ export class ExecutorFleet {
       onOutcomes: (outcomes) => listener.onOutcomes(outcomes),
       onHold: (objects) => listener.onHold(objects),
       onRelease: (objects) => listener.onRelease(objects),
+      onExit: (actor) => listener.onExit?.(actor),
       fetch: (object) => listener.fetch(object),
       onBackendChosen: (report) => {
         this.#learn(report);

@@ -112,6 +112,8 @@ export class ExecutorHost implements ExecutorHandle {
         return listener.onHold(message.objects);
       case "release":
         return listener.onRelease(message.objects);
+      case "exit":
+        return listener.onExit?.(message.actor);
       case "fetch":
         void this.#fetch(message.request, message.object);
         return;

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import type { ObjectId } from "../ids.ts";
+import type { ActorId, ObjectId } from "../ids.ts";
 import { id, ids, messageCheck, milliseconds, text, wireError } from "../protocol/schema.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 
@@ -30,6 +30,7 @@ const fromExecutor = {
   }),
   hold: Type.Object({ type: Type.Literal("hold"), objects: ids<ObjectId>() }),
   release: Type.Object({ type: Type.Literal("release"), objects: ids<ObjectId>() }),
+  exit: Type.Object({ type: Type.Literal("exit"), actor: id<ActorId>() }),
   /** Answered by a Comlink call of `settleFetch` with the same number. */
   fetch: Type.Object({
     type: Type.Literal("fetch"),

@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { type Clock, systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
+import type { ActorOptions } from "../protocol/actor-options.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
 import { type Define, workerMessages } from "../protocol/messages.ts";
@@ -34,6 +35,7 @@ class Bench {
       outcomes: this.#outcomes,
       flush: () => this.#receive(unpackOutcomes(this.#outcomes.take())),
       hold: (objects) => this.heard.push(`hold ${objects.join(" ")}`),
+      exit: (actor) => this.heard.push(`exit ${actor}`),
       release: (objects) => this.heard.push(`release ${objects.join(" ")}`),
       fetch: async (object) => {
         const bytes = this.objects.get(object);
@@ -45,9 +47,10 @@ class Bench {
     });
   }
 
-  define(source: string, name = "f"): CallableId {
+  define(source: string, name = "f", actor?: Partial<ActorOptions>): CallableId {
     const callable = `d.${name}` as CallableId;
-    const define = { callable, name, source } as Define;
+    const options = actor && { actor: { restartsMax: 0, methods: [], ...actor } };
+    const define = { callable, name, source, ...options } as Define;
     this.#runtime.define([define]);
     return callable;
   }

@@ -9,6 +9,7 @@ import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import { Callables, userError, type UserClass, type UserFunction } from "./executor-callables.ts";
 import { ExecutorRef, RefTable } from "./executor-refs.ts";
+import { ActorHome, newLane, type Lane } from "./executor-lanes.ts";
 import type { OutcomeWriter } from "./executor-wire.ts";
 
 /** What the runtime needs from where it runs: a worker thread, or a worker in the cage. */
@@ -21,21 +22,12 @@ export interface RuntimeHost {
   hold(objects: readonly ObjectId[]): void;
   release(objects: readonly ObjectId[]): void;
   fetch(object: ObjectId): Promise<ObjectBytes>;
+  /** An actor wants to end. */
+  exit(actor: ActorId): void;
   /** `import(specifier)` of user code. */
   importModule(specifier: string): Promise<unknown>;
   /** Call back on a later turn of the event loop, after what is queued already. */
   later(callback: () => void): void;
-}
-
-/** Orders of one lane run one after the other. */
-interface Lane {
-  orders: Order[];
-  nextIndex: number;
-  /** It runs, awaits or yields: somebody else will go on with it. */
-  isBusy: boolean;
-  readonly actor?: ActorId;
-  instance?: Record<string, unknown>;
-  className: string;
 }
 
 /** A call of user code, ready to be made. */
@@ -57,6 +49,8 @@ interface Finished {
 
 /** Outcomes wait for others of their turn, but not longer than this. */
 const OUTCOME_AGE_MS_MAX = 1;
+/** How long an actor's own code may take to end it. */
+const DISPOSE_MS_MAX = 4_000;
 /** How long tasks run on before messages, timers and other lanes get a turn. */
 const SLICE_MS_MAX = 5;
 
@@ -66,7 +60,8 @@ export class ExecutorRuntime {
   readonly #callables: Callables;
   readonly #refs: RefTable;
   readonly #tasks = newLane();
-  readonly #actors = new Map<ActorId, Lane>();
+  readonly #actors = new Map<ActorId, ActorHome>();
+  readonly #homes = new WeakMap<object, ActorHome>();
   #busyLanes = 0;
   #sliceStartedMs = 0;
   #outcomesSinceMs = 0;
@@ -94,24 +89,37 @@ export class ExecutorRuntime {
     const touched = new Set<Lane>();
     for (const order of orders) {
       const lane = this.#laneOf(order);
+      if (!lane) continue;
       lane.orders.push(order);
       touched.add(lane);
     }
     this.#sliceStartedMs = this.#host.clock.nowMs();
-    for (const lane of touched) if (!lane.isBusy) this.#pump(lane);
+    for (const lane of touched) this.#pumpIfFree(lane);
     this.#flushSoon();
   }
 
-  #laneOf(order: Order): Lane {
+  /** @returns nothing if the order has to wait until its actor is at rest. */
+  #laneOf(order: Order): Lane | undefined {
     if (order.kind === "task" || !order.actor) return this.#tasks;
-    // It waits for nothing that the actor awaits: its outcome tells that the thread is not blocked.
-    if (order.kind === "end-actor") return newLane();
-    let lane = this.#actors.get(order.actor);
-    if (!lane) this.#actors.set(order.actor, (lane = newLane(order.actor)));
-    return lane;
+    let home = this.#actors.get(order.actor);
+    if (order.kind === "end-actor") {
+      // What comes next under this name, perhaps in this very batch, is another life of it.
+      this.#actors.delete(order.actor);
+      // It waits for nothing that the actor awaits: its outcome tells that the thread is not blocked.
+      return { ...newLane(), ends: home };
+    }
+    if (!home || order.kind === "create-actor") {
+      home = new ActorHome(order.actor);
+      this.#actors.set(order.actor, home);
+    }
+    return home.admit(order);
   }
 
-  /** Run a lane's orders until one has to be awaited, the slice is over, or none is left. */
+  #pumpIfFree(lane: Lane): void {
+    if (!lane.isYielding && lane.active < lane.maxConcurrency) this.#pump(lane);
+  }
+
+  /** Start a lane's orders until it has enough to await, the slice is over, or none is left. */
   #pump(lane: Lane): void {
     const { clock } = this.#host;
     if (!lane.isBusy) this.#busyLanes++;
@@ -120,7 +128,9 @@ export class ExecutorRuntime {
       const startedMs = clock.nowMs();
       if (startedMs - this.#sliceStartedMs > SLICE_MS_MAX) {
         this.#flush();
+        lane.isYielding = true;
         this.#host.later(() => {
+          lane.isYielding = false;
           this.#sliceStartedMs = clock.nowMs();
           this.#pump(lane);
           this.#flushSoon();
@@ -129,21 +139,33 @@ export class ExecutorRuntime {
       }
       const order = lane.orders[lane.nextIndex++]!;
       const pending = this.#execute(lane, order, startedMs);
-      if (pending) {
-        void pending.then(() => {
-          this.#pump(lane);
-          this.#flushSoon();
-        });
-        return;
-      }
+      if (!pending) continue;
+      lane.active++;
+      void pending.then(() => {
+        lane.active--;
+        this.#pumpIfFree(lane);
+        this.#flushSoon();
+      });
+      if (lane.active >= lane.maxConcurrency) return;
     }
     lane.orders = [];
     lane.nextIndex = 0;
+    if (lane.active > 0) return;
     lane.isBusy = false;
     this.#busyLanes--;
-    if (lane.actor && !lane.instance) {
-      // An actor that was created anew meanwhile has another lane.
-      if (this.#actors.get(lane.actor) === lane) this.#actors.delete(lane.actor);
+    if (lane.home) this.#rest(lane.home);
+  }
+
+  /** A lane of the actor has nothing to do any more. */
+  #rest(home: ActorHome): void {
+    if (!home.instance) {
+      // An actor that was created anew meanwhile has another home.
+      if (this.#actors.get(home.actor) === home && home.isAtRest) this.#actors.delete(home.actor);
+    }
+    if (!home.isConcurrent) return;
+    for (const [lane, order] of home.released()) {
+      lane.orders.push(order);
+      this.#pumpIfFree(lane);
     }
   }
 
@@ -195,42 +217,82 @@ export class ExecutorRuntime {
         return { what, invoke: () => run(...args) };
       }
       case "create-actor":
-        return this.#prepareActor(lane, order);
+        return this.#prepareActor(lane.home!, order);
       case "call":
-        return this.#prepareMethod(lane, order);
+        return this.#prepareMethod(lane.home!, order);
       case "end-actor":
-        return { what: "end of actor", invoke: () => this.#endActor(order.actor!) };
+        return { what: "the end of an actor", invoke: () => this.#endActor(lane.ends, order) };
     }
   }
 
-  /** What is left in its lane fails. */
-  #endActor(actor: ActorId): void {
-    const lane = this.#actors.get(actor);
-    delete lane?.instance;
-    this.#actors.delete(actor);
+  /** What is left of its calls fails. With `dispose` its own code has the last word, for a while. */
+  #endActor(home: ActorHome | undefined, order: Order): unknown {
+    const instance = home?.instance;
+    if (home) home.instance = undefined;
+    const dispose = order.method === "dispose" && instance ? disposerOf(instance) : undefined;
+    const ended = dispose?.call(instance);
+    if (!isThenable(ended)) return undefined;
+    let cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#host.clock.after(DISPOSE_MS_MAX, resolve);
+    });
+    return Promise.race([ended, late])
+      .finally(() => cancel())
+      .then(() => undefined);
   }
 
-  #prepareActor(lane: Lane, order: Order): Call {
+  #prepareActor(home: ActorHome, order: Order): Call {
     const callable = order.callable!;
     const Class = this.#callables.compiled(callable) as UserClass;
     const args = this.#argsOf(order);
-    lane.className = this.#callables.nameOf(callable);
+    const saved = order.method === "restore" ? this.#stateOf(order) : undefined;
+    const options = this.#callables.actorOptionsOf(callable);
+    home.className = this.#callables.nameOf(callable);
+    if (options) home.configure(options);
+    const what = `the constructor of actor "${home.className}"`;
+    const construct = () => {
+      const instance = new Class(...args) as Record<string, unknown>;
+      home.instance = instance;
+      this.#homes.set(instance, home);
+      return instance;
+    };
+    if (!saved) return { what, invoke: () => void construct() };
     return {
-      what: `the constructor of actor "${lane.className}"`,
+      what: `${what}, or its restore()`,
       invoke: () => {
-        lane.instance = new Class(...args) as Record<string, unknown>;
+        const restored = methodOf(construct(), "restore")!.call(home.instance, saved.value);
+        // What it gives back is of no use to anybody.
+        return isThenable(restored) ? Promise.resolve(restored).then(() => undefined) : undefined;
       },
     };
   }
 
-  #prepareMethod(lane: Lane, order: Order): Call {
+  /** What an actor is restored from is the last of its dependencies. */
+  #stateOf({ dependencies }: Order): { readonly value: unknown } {
+    return { value: this.#received(dependencies.at(-1)!.bytes) };
+  }
+
+  /**
+   * End the actor when what it runs is done.
+   * @throws MeshError `INVALID_ARGUMENT` if this is no actor.
+   */
+  exit(instance: unknown): void {
+    const home = isObject(instance) ? this.#homes.get(instance) : undefined;
+    if (home) return this.#host.exit(home.actor);
+    throw new MeshError(
+      "INVALID_ARGUMENT",
+      "exitActor takes the actor itself: call exitActor(this) in one of its methods",
+    );
+  }
+
+  #prepareMethod(home: ActorHome, order: Order): Call {
     const method = order.method!;
-    const { instance, className, actor } = lane;
+    const { instance, className, actor } = home;
     if (!instance) {
       throw new MeshError(
         "ACTOR_DIED",
         `actor ${actor} is not alive here: it was ended, or its constructor threw`,
-        { actor: actor!, method },
+        { actor, method },
       );
     }
     const run = methodOf(instance, method);
@@ -240,8 +302,12 @@ export class ExecutorRuntime {
         "ACTOR_METHOD_UNKNOWN",
         `actor "${className}" has no method "${method}". ` +
           (known.length > 0 ? `Its methods are ${known.join(", ")}` : "It has no methods"),
-        { actor: actor!, method },
+        { actor, method },
       );
+    }
+    if (order.group && !home.hasGroup(order.group)) {
+      const message = `actor "${className}" has no concurrency group "${order.group}"; give its class concurrencyGroups`;
+      throw new MeshError("INVALID_ARGUMENT", message, { actor, method });
     }
     const args = this.#argsOf(order);
     return {
@@ -323,14 +389,6 @@ export class ExecutorRuntime {
   }
 }
 
-const newLane = (actor?: ActorId): Lane => ({
-  orders: [],
-  nextIndex: 0,
-  isBusy: false,
-  className: "",
-  ...(actor ? { actor } : {}),
-});
-
 function assertCarried(refs: number): void {
   if (refs <= REFS_PER_MESSAGE_MAX) return;
   throw new MeshError(
@@ -365,4 +423,13 @@ function methodsOf(instance: object): string[] {
     }
   }
   return [...names].sort();
+}
+
+/** What a class says is to be done at its end: as the language has it, or a method `dispose`. */
+function disposerOf(instance: Record<string | symbol, unknown>): UserFunction | undefined {
+  for (const name of [Symbol.asyncDispose, Symbol.dispose, "dispose"]) {
+    const method = name === undefined ? undefined : instance[name];
+    if (typeof method === "function") return method as UserFunction;
+  }
+  return undefined;
 }

@@ -58,6 +58,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
       meter.outcomesSent();
     },
     hold: (objects) => send({ type: "hold", objects: [...objects] }),
+    exit: (actor) => send({ type: "exit", actor }),
     release: (objects) => send({ type: "release", objects: [...objects] }),
     fetch(object) {
       const request = fetchCount++;

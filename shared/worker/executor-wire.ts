@@ -32,7 +32,7 @@ const SHARED_VIEW_BYTES_MAX = 64 * 1024;
 export interface RunMessage {
   readonly type: "run";
   /**
-   * Per order: key, kind, callable, actor, method, length of args, number of dependencies; per
+   * Per order: key, kind, callable, actor, method, group, length of args, number of dependencies; per
    * dependency: object, place.
    */
   readonly fields: readonly (string | number)[];
@@ -74,7 +74,8 @@ export function packOrders(orders: readonly Order[], carrier?: DependencyCarrier
   let inlineBytes = 0;
   for (const order of orders) {
     fields.push(order.key, KINDS.indexOf(order.kind), order.callable ?? "", order.actor ?? "");
-    fields.push(order.method ?? "", order.args.byteLength, order.dependencies.length);
+    fields.push(order.method ?? "", order.group ?? "");
+    fields.push(order.args.byteLength, order.dependencies.length);
     inline.push(order.args);
     inlineBytes += order.args.byteLength;
     for (const { object, bytes } of order.dependencies) {
@@ -108,9 +109,10 @@ export function unpackOrders(
     const callable = fields[at + 2] as CallableId;
     const actor = fields[at + 3] as ActorId;
     const method = fields[at + 4] as string;
-    const args = bytes.subarray(offset, (offset += fields[at + 5] as number));
-    const count = fields[at + 6] as number;
-    at += 7;
+    const group = fields[at + 5] as string;
+    const args = bytes.subarray(offset, (offset += fields[at + 6] as number));
+    const count = fields[at + 7] as number;
+    at += 8;
     const dependencies: { object: ObjectId; bytes: ObjectBytes }[] = [];
     for (let i = 0; i < count; i++, at += 2) {
       const object = fields[at] as ObjectId;
@@ -124,7 +126,7 @@ export function unpackOrders(
       if (!found) throw new Error(`order ${key} depends on ${object}, which was not sent`);
       dependencies.push({ object, bytes: found });
     }
-    orders.push({ key, kind, callable, actor, method, args, dependencies });
+    orders.push({ key, kind, callable, actor, method, group, args, dependencies });
   }
   return orders;
 }

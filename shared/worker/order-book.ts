@@ -49,7 +49,12 @@ export class OrderBook {
     const order: OpenOrder["order"] =
       callable.kind === "function"
         ? { ...base, kind: "task" }
-        : { ...base, kind: "create-actor", actor: run.task as string as ActorId };
+        : {
+            ...base,
+            kind: "create-actor",
+            actor: run.task as string as ActorId,
+            ...(run.restores ? { method: "restore" } : {}),
+          };
     return this.#open(
       {
         order,
@@ -63,9 +68,10 @@ export class OrderBook {
   }
 
   openCall(call: Call, caller: PeerId, settle: (outcome: Outcome) => void): OpenOrder {
-    const { actor, method, args, dependencies = [], result } = call;
+    const { actor, method, group, args, dependencies = [], result } = call;
+    const named = { kind: "call", actor, method, args, dependencies: NONE } as const;
     return this.#open({
-      order: { key: String(this.#next++), kind: "call", actor, method, args, dependencies: NONE },
+      order: { key: String(this.#next++), ...named, ...(group === undefined ? {} : { group }) },
       dependencies,
       bytes: new Map(),
       call: { result, caller, settle },

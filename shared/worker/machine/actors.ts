@@ -3,9 +3,9 @@ import { invariant } from "../../errors.ts";
 import type { ActorId, PeerId } from "../../ids.ts";
 import type { WireError } from "../../protocol/schema.ts";
 import { change } from "./amounts.ts";
-import { actorEnded, actorUnknown, failed } from "./failures.ts";
+import { actorEnded, actorExited, actorUnknown, failed } from "./failures.ts";
 import { addOrder, give, makeReady, settle } from "./orders.ts";
-import type { ActorRecord, CallOrder, ExecutorRecord, TaskOrder } from "./types.ts";
+import type { ActorRecord, CallOrder, ExecutorRecord, Outcome, TaskOrder } from "./types.ts";
 import type { MachineEffect, MachineState } from "./types.ts";
 
 /** How long an actor that was told to end may go on with the calls it runs. */
@@ -23,13 +23,17 @@ export function createActor(
   change(state.usedByActors, order.demands, 1);
   state.actors.set(id, {
     id,
+    life: order.attempt,
     executor: executor.id,
+    isUnordered: order.isUnordered,
     demands: order.demands,
     creating: order,
     createdAtMs: atMs,
     waiting: new Map(),
     running: new Set(),
     endByMs: undefined,
+    hasExited: false,
+    disposing: undefined,
   });
   executor.actors.add(id);
   state.creating.add(id);
@@ -40,11 +44,10 @@ export function addCall(state: MachineState, call: CallOrder, effects: MachineEf
   addOrder(state, call);
   const actor = state.actors.get(call.actor);
   const { workerName } = state.settings;
-  if (!actor || actor.creating) {
-    return settle(state, call, failed(call.key, actorUnknown(call.actor, workerName)), effects);
-  }
-  if (actor.endByMs !== undefined) {
-    return settle(state, call, failed(call.key, actorEnded(call.actor, workerName)), effects);
+  if (!actor || actor.creating || actor.endByMs !== undefined) {
+    const error = actor?.endByMs === undefined ? actorUnknown : actorEnded;
+    const outcome = failed(call.key, error(call.actor, workerName));
+    return settle(state, call, { ...outcome, over: "not-run" }, effects);
   }
   let queue = actor.waiting.get(call.caller);
   if (!queue) actor.waiting.set(call.caller, (queue = new LinkedSet()));
@@ -52,7 +55,7 @@ export function addCall(state: MachineState, call: CallOrder, effects: MachineEf
   startCalls(state, actor, call.caller, effects);
 }
 
-/** Give the actor one caller's calls, up to the first that still misses an object. */
+/** Give the actor one caller's calls: in order, those before the first that misses an object. */
 export function startCalls(
   state: MachineState,
   actor: ActorRecord,
@@ -62,15 +65,18 @@ export function startCalls(
   const queue = actor.waiting.get(caller);
   const executor = state.executors.get(actor.executor);
   if (!queue || !executor) return;
-  for (let key = queue.first; key !== undefined; key = queue.first) {
+  for (const key of queue) {
     const call = state.orders.get(key);
     invariant(call, `unknown call ${key}`);
-    if (call.missing.size > 0) return;
+    if (call.missing.size > 0) {
+      if (actor.isUnordered) continue;
+      return;
+    }
     queue.delete(key);
     actor.running.add(key);
     give(call, executor, effects);
   }
-  actor.waiting.delete(caller);
+  if (queue.size === 0) actor.waiting.delete(caller);
 }
 
 /** Finish the calls it runs, refuse the others, then end. */
@@ -83,20 +89,62 @@ export function endActor(
   if (actor.endByMs !== undefined) return;
   actor.endByMs = atMs + ACTOR_END_MS_MAX;
   state.ending.add(actor.id);
-  const error = actorEnded(actor.id, state.settings.workerName);
-  for (const queue of actor.waiting.values()) failAll(state, queue, error, effects);
+  refuseWaiting(state, actor, effects);
 }
 
-/** Retire the actors that were told to end and are done, or whose time is up. */
+/** Calls that were not started are for the next life of the actor, if there is one. */
+export function refuseWaiting(
+  state: MachineState,
+  actor: ActorRecord,
+  effects: MachineEffect[],
+): void {
+  const error = actorEnded(actor.id, state.settings.workerName);
+  for (const queue of actor.waiting.values()) {
+    failAll(state, queue, { error, over: "not-run" }, effects);
+  }
+}
+
+/** Actors that are to end and have nothing under way have the last word; after their time, not. */
 export function retireEnded(state: MachineState, atMs: number, effects: MachineEffect[]): void {
   for (const id of state.ending) {
     const actor = state.actors.get(id);
-    invariant(actor?.endByMs, `${id} does not end`);
-    if (actor.running.size > 0 && atMs < actor.endByMs) continue;
-    const error = actorEnded(id, state.settings.workerName);
-    retireActor(state, actor, { error, atMs }, effects);
-    effects.push({ type: "drop-actor", actor: id, error, tell: true });
+    invariant(actor?.endByMs !== undefined, `${id} does not end`);
+    if (atMs >= actor.endByMs) dropEnded(state, actor, atMs, effects);
+    else if (actor.running.size === 0 && !actor.disposing) dispose(state, actor, atMs, effects);
   }
+}
+
+function dispose(
+  state: MachineState,
+  actor: ActorRecord,
+  atMs: number,
+  effects: MachineEffect[],
+): void {
+  const executor = state.executors.get(actor.executor);
+  invariant(executor, `${actor.id} has no executor`);
+  const key = `dispose-${actor.id}`;
+  actor.disposing = key;
+  executor.endings.set(key, { actor: actor.id, sinceMs: atMs });
+  effects.push({
+    type: "end-actor",
+    executor: executor.id,
+    actor: actor.id,
+    key,
+    isGraceful: true,
+  });
+}
+
+/** Its code has had the last word, or had no more time for it. */
+export function dropEnded(
+  state: MachineState,
+  actor: ActorRecord,
+  atMs: number,
+  effects: MachineEffect[],
+): void {
+  const { id, life, hasExited } = actor;
+  const error = (hasExited ? actorExited : actorEnded)(id, state.settings.workerName);
+  retireActor(state, actor, { error, atMs }, effects);
+  effects.push({ type: "drop-actor", actor: id, life, error, tell: true, isFinal: true });
 }
 
 /**
@@ -110,39 +158,46 @@ export function retireActor(
   { error, atMs }: { readonly error: WireError; readonly atMs: number },
   effects: MachineEffect[],
 ): void {
+  const executor = state.executors.get(actor.executor);
+  const isDisposed = actor.disposing !== undefined && !executor?.endings.has(actor.disposing);
   const wasAtWork = actor.running.size > 0 || actor.creating !== undefined;
   state.actors.delete(actor.id);
   state.creating.delete(actor.id);
   state.ending.delete(actor.id);
   change(state.used, actor.demands, -1);
   change(state.usedByActors, actor.demands, -1);
-  failAll(state, actor.running, error, effects);
-  for (const queue of actor.waiting.values()) failAll(state, queue, error, effects);
+  failAll(state, actor.running, { error, over: "may-have-run" }, effects);
+  refuseWaiting(state, actor, effects);
   for (const key of state.parked) {
     state.parked.delete(key);
     makeReady(state, state.orders.get(key) as TaskOrder, true);
   }
-  const executor = state.executors.get(actor.executor);
   executor?.actors.delete(actor.id);
   if (executor?.role === "actor") {
     state.executors.delete(executor.id);
     effects.push({ type: "stop-executor", executor: executor.id });
-  } else if (executor) {
+  } else if (executor && !isDisposed) {
     const key = `end-${actor.id}`;
     if (wasAtWork) executor.endings.set(key, { actor: actor.id, sinceMs: atMs });
-    effects.push({ type: "end-actor", executor: executor.id, actor: actor.id, key });
+    effects.push({
+      type: "end-actor",
+      executor: executor.id,
+      actor: actor.id,
+      key,
+      isGraceful: false,
+    });
   }
 }
 
 function failAll(
   state: MachineState,
   keys: Iterable<string>,
-  error: WireError,
+  { error, over }: { readonly error: WireError } & Required<Pick<Outcome, "over">>,
   effects: MachineEffect[],
 ): void {
   for (const key of keys) {
     const call = state.orders.get(key);
     invariant(call, `unknown call ${key}`);
-    settle(state, call, failed(key, error), effects);
+    settle(state, call, { ...failed(key, error), over }, effects);
   }
 }

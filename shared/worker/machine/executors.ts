@@ -202,11 +202,12 @@ function buryActors(
   for (const id of executor.actors) {
     const actor = state.actors.get(id);
     invariant(actor, `${executor.id} has an unknown actor ${id}`);
-    const { creating } = actor;
+    const { creating, life } = actor;
+    const isFinal = actor.endByMs !== undefined;
     const error = actorCrashed(id, workerName, reason);
     retireActor(state, actor, { error, atMs }, effects);
     if (!creating) {
-      effects.push({ type: "drop-actor", actor: id, error, tell: true });
+      effects.push({ type: "drop-actor", actor: id, life, error, tell: true, isFinal });
     } else if (executor.ready) {
       const outcome = failed(creating.key, crashed(creating, workerName, reason));
       settle(state, creating, outcome, effects);

@@ -56,6 +56,9 @@ export const actorCrashed = (actor: ActorId, worker: string, reason: string): Wi
 export const actorEnded = (actor: ActorId, worker: string): WireError =>
   failure("ACTOR_DIED", `actor ${actor} on worker ${worker} was ended as asked`, { actor, worker });
 
+export const actorExited = (actor: ActorId, worker: string): WireError =>
+  failure("ACTOR_DIED", `actor ${actor} on worker ${worker} ended itself`, { actor, worker });
+
 export const actorReplaced = (actor: ActorId, worker: string): WireError =>
   failure("ACTOR_DIED", `actor ${actor} on worker ${worker} is being created anew`, {
     actor,

@@ -75,7 +75,7 @@ function checkExecutors(state: MachineState): void {
     invariant(!pool || !first || first.state === "assigned", `${id}: what it runs waits to run`);
   }
   for (const { id, role, endings } of state.executors.values()) {
-    invariant(endings.size === 0 || role === "light-actors", `${id}: confirms what it cannot`);
+    invariant(endings.size === 0 || role !== "tasks", `${id}: confirms what it cannot`);
   }
   const all = [...state.executors.values()];
   invariant(all.filter(({ role }) => role === "light-actors").length <= 1, "two shared executors");
@@ -91,6 +91,10 @@ function checkActors(state: MachineState): void {
     invariant(state.creating.has(id) === (actor.creating !== undefined), `${id}: creating`);
     invariant(state.ending.has(id) === (actor.endByMs !== undefined), `${id}: ending`);
     if (actor.endByMs !== undefined) invariant(actor.waiting.size === 0, `${id}: ends, calls wait`);
+    invariant(
+      !actor.disposing || actor.endByMs !== undefined,
+      `${id}: has the last word too early`,
+    );
     for (const queue of actor.waiting.values()) {
       const first = state.orders.get(queue.first ?? "");
       invariant(first && first.missing.size > 0, `${id}: a call waits for nothing`);

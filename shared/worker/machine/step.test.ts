@@ -1,102 +1,9 @@
 import { expect, test } from "vitest";
-import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../ids.ts";
-import { ACTOR_END_MS_MAX } from "./actors.ts";
+import type { ActorId, TaskId } from "../../ids.ts";
 import { EXECUTOR_START_MS_MAX, needsTicks, SILENT_MS_MAX } from "./deadlines.ts";
 import { START_FAILURES_MAX } from "./executors.ts";
-import { checkInvariants } from "./invariants.ts";
-import { emptyState } from "./state.ts";
 import { PIPELINE_MIN, PIPELINE_STALL_MS } from "./placement.ts";
-import { step } from "./step.ts";
-import type { ExecutorId, MachineEffect, MachineEvent, MachineSettings } from "./types.ts";
-
-type Stimulus = MachineEvent extends infer E
-  ? E extends unknown
-    ? Omit<E, "atMs">
-    : never
-  : never;
-
-const object = "d.1" as ObjectId;
-const alice = "alice" as PeerId;
-const bob = "bob" as PeerId;
-
-/** A worker with two CPUs and two warm executors, unless told otherwise. */
-function worker(settings: Partial<MachineSettings> = {}) {
-  const state = emptyState({
-    workerName: "w",
-    capacity: { cpuMilli: 2_000, gpuMilli: 0, memoryBytes: 100 },
-    executorsMin: 2,
-    executorsMax: 2,
-    ...settings,
-  });
-  let atMs = 0;
-  let keys = 0;
-  const all: MachineEffect[] = [];
-  const feed = (stimulus: Stimulus): MachineEffect[] => {
-    const effects = step(state, { ...stimulus, atMs } as MachineEvent);
-    checkInvariants(state);
-    all.push(...effects);
-    return effects;
-  };
-  return {
-    state,
-    all,
-    feed,
-    at(ms: number) {
-      atMs = ms;
-      return feed({ type: "tick" });
-    },
-    start() {
-      feed({ type: "started" });
-      for (const executor of state.executors.keys()) feed({ type: "executor-ready", executor });
-    },
-    order(task: string, more: Partial<Extract<Stimulus, { type: "run-ordered" }>> = {}) {
-      return feed({
-        type: "run-ordered",
-        key: String(keys++),
-        kind: "task",
-        task: task as TaskId,
-        attempt: 0,
-        callable: "f" as CallableId,
-        name: "f",
-        demands: { cpuMilli: 1_000, gpuMilli: 0, memoryBytes: 0 },
-        missing: [],
-        ...more,
-      });
-    },
-    finish(executor: ExecutorId, key: string, ranForMs = 5) {
-      return feed({ type: "order-finished", executor, outcome: { key, ranForMs } });
-    },
-  };
-}
-
-/** Effects in short: `give 3 e0`, `report t1 TASK_TIMEOUT`. */
-const short = (effects: readonly MachineEffect[]): string[] =>
-  effects.map((effect) => {
-    switch (effect.type) {
-      case "give-order":
-        return `give ${effect.key} ${effect.executor}`;
-      case "report-task":
-        return `report ${effect.order.task} ${effect.outcome.error?.code ?? "done"}`;
-      case "return-task":
-        return `return ${effect.order.task}`;
-      case "report-call":
-        return `answer ${effect.order.key} ${effect.outcome.error?.code ?? "done"}`;
-      case "spawn-executor":
-      case "stop-executor":
-        return `${effect.type.slice(0, -9)} ${effect.executor}`;
-      case "fetch-object":
-      case "stop-fetch":
-        return `${effect.type.slice(0, 5)} ${effect.object}`;
-      case "host-actor":
-      case "drop-actor":
-      case "end-actor":
-        return `${effect.type.slice(0, -6)} ${effect.actor}`;
-      case "ignore-order":
-        return `ignore ${effect.key}`;
-    }
-  });
-
-const light = { cpuMilli: 0, gpuMilli: 0, memoryBytes: 10 };
+import { alice, bob, light, object, short, withActors, worker } from "./test-worker.ts";
 
 test("orders start in the order they came, as far as they fit", () => {
   const w = worker();
@@ -119,7 +26,9 @@ test("what only the end of an actor can make room for is overtaken until then", 
   w.order("big", { demands: { cpuMilli: 2_000, gpuMilli: 0, memoryBytes: 0 } });
   expect(short(w.order("small"))).toEqual(["give 2 e1"]);
   w.finish("e1", "2");
-  const ended = short(w.feed({ type: "actor-stopped", actor: "actor" as ActorId }));
+  const stopped = short(w.feed({ type: "actor-stopped", actor: "actor" as ActorId }));
+  expect(stopped, "its own code has the last word").toEqual(["end actor"]);
+  const ended = short(w.finish("e0", "dispose-actor"));
   expect(ended).toEqual(["stop e0", "drop actor", `give 1 ${spawned}`]);
 });
 
@@ -249,20 +158,6 @@ test("light actors share an executor, an actor with a CPU has its own", () => {
   expect(short(w.finish("e2", "0"))).toEqual(["host l1", "report l1 done"]);
 });
 
-/** Two light actors, `x` and `y`, alive on e2. */
-function withActors() {
-  const w = worker();
-  w.start();
-  w.order("x", { kind: "create-actor", demands: light });
-  w.order("y", { kind: "create-actor", demands: light });
-  w.feed({ type: "executor-ready", executor: "e2" });
-  w.finish("e2", "0");
-  w.finish("e2", "1");
-  const call = (key: string, caller = alice, missing: ObjectId[] = []) =>
-    short(w.feed({ type: "call-received", key, actor: "x" as ActorId, caller, missing }));
-  return { ...w, call };
-}
-
 test("a call that waits for an object holds back its caller's later calls, nobody else's", () => {
   const w = withActors();
   expect(w.call("c0", alice, [object])).toEqual(["fetch d.1"]);
@@ -307,50 +202,6 @@ test("an order that was taken from a slow executor runs there if nobody else cou
   w.feed({ type: "executor-ended", executor: "e1", reason: "no memory" });
   expect(short(w.finish("e0", "1"))).toContain("report b done");
   expect(short(w.finish("e0", "2"))).toContain("report c done");
-});
-
-test("an actor that is stopped finishes what it runs, refuses the rest and is then gone", () => {
-  const w = withActors();
-  w.call("c0");
-  w.call("c1", bob, [object]);
-  const stopped = w.feed({ type: "actor-stopped", actor: "x" as ActorId });
-  expect(short(stopped)).toEqual(["stop- d.1", "answer c1 ACTOR_DIED"]);
-  expect(w.call("c2")).toEqual(["answer c2 ACTOR_DIED"]);
-  expect(short(w.finish("e2", "c0"))).toEqual(["answer c0 done", "end x", "drop x"]);
-});
-
-test("an actor that goes on after it was stopped is cut short", () => {
-  const w = withActors();
-  w.call("c0");
-  w.feed({ type: "actor-stopped", actor: "x" as ActorId });
-  expect(short(w.at(ACTOR_END_MS_MAX))).toEqual(["answer c0 ACTOR_DIED", "end x", "drop x"]);
-});
-
-test("an actor that blocks its shared thread takes it down when it was ended and goes on", () => {
-  const w = withActors();
-  w.call("c0");
-  w.feed({ type: "actor-stopped", actor: "x" as ActorId });
-  w.at(ACTOR_END_MS_MAX);
-  expect(short(w.at(ACTOR_END_MS_MAX + SILENT_MS_MAX))).toEqual([]);
-  const effects = w.at(ACTOR_END_MS_MAX + SILENT_MS_MAX + 1);
-  expect(short(effects)).toEqual(["stop e2", "drop y"]);
-  const message = expect.stringContaining("hung for 5000 ms after actor x");
-  expect(effects[1]).toMatchObject({ error: { code: "ACTOR_DIED", message }, tell: true });
-  expect(short(w.order("z", { kind: "create-actor", demands: light }))).toEqual([
-    "spawn e3",
-    "give 2 e3",
-  ]);
-});
-
-test("an actor that only awaits is ended alone: its thread confirms it", () => {
-  const w = withActors();
-  w.call("c0");
-  w.feed({ type: "actor-stopped", actor: "x" as ActorId });
-  const ended = w.at(ACTOR_END_MS_MAX);
-  expect(ended).toContainEqual({ type: "end-actor", executor: "e2", actor: "x", key: "end-x" });
-  w.finish("e2", "end-x");
-  expect(short(w.at(ACTOR_END_MS_MAX + SILENT_MS_MAX + 1))).toEqual([]);
-  expect(needsTicks(w.state)).toBe(false);
 });
 
 test("a constructor that was cancelled and goes on takes its shared thread down", () => {

@@ -1,7 +1,15 @@
 import { invariant } from "../../errors.ts";
 import type { ActorId, TaskId } from "../../ids.ts";
 import type { WireError } from "../../protocol/schema.ts";
-import { addCall, endActor, retireActor, retireEnded, startCalls } from "./actors.ts";
+import {
+  addCall,
+  dropEnded,
+  endActor,
+  refuseWaiting,
+  retireActor,
+  retireEnded,
+  startCalls,
+} from "./actors.ts";
 import { demandsKey, fits, noAmounts } from "./amounts.ts";
 import { block, executorDied, keepWarm, proceed, stopPool, unblock } from "./executors.ts";
 import { actorReplaced, cancelled, failed, tooDemanding } from "./failures.ts";
@@ -40,7 +48,8 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     if (former) {
       const error = actorReplaced(former.id, workerName);
       retireActor(state, former, { error, atMs }, effects);
-      effects.push({ type: "drop-actor", actor: former.id, error, tell: false });
+      const { id: actor, life } = former;
+      effects.push({ type: "drop-actor", actor, life, error, tell: false, isFinal: false });
     }
     const order = newOrder(event);
     addOrder(state, order);
@@ -80,6 +89,18 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     }
     const actor = state.actors.get(id);
     if (actor) endActor(state, actor, atMs, effects);
+  },
+
+  "actor-exited"(state, { actor: id, executor, atMs }, effects) {
+    const actor = state.actors.get(id);
+    if (actor?.executor !== executor || actor.creating) return;
+    actor.hasExited ||= actor.endByMs === undefined;
+    endActor(state, actor, atMs, effects);
+  },
+
+  "actor-leaves"(state, { actor: id }, effects) {
+    const actor = state.actors.get(id);
+    if (actor) refuseWaiting(state, actor, effects);
   },
 
   "object-arrived"(state, { object }, effects) {
@@ -137,7 +158,12 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
 
   "order-finished"(state, event, effects) {
     const executor = state.executors.get(event.executor);
-    executor?.endings.delete(event.outcome.key);
+    const ending = executor?.endings.get(event.outcome.key);
+    if (ending) {
+      executor!.endings.delete(event.outcome.key);
+      const actor = state.actors.get(ending.actor);
+      if (actor?.disposing === event.outcome.key) dropEnded(state, actor, event.atMs, effects);
+    }
     if (!executor?.queue.delete(event.outcome.key)) return;
     const order = state.orders.get(event.outcome.key);
     if (order?.kind === "task") learn(state, order, event.outcome.ranForMs);
@@ -183,6 +209,7 @@ const newOrder = (event: EventOf<"run-ordered">): TaskOrder => ({
   demands: event.demands,
   demandsKey: demandsKey(event.demands),
   timeoutMs: event.timeoutMs,
+  isUnordered: event.isUnordered ?? false,
 });
 
 /** End an order wherever it is. If it is what an executor runs now, that executor ends too. */
@@ -226,7 +253,8 @@ function finishCreation(
   }
   actor.creating = undefined;
   state.creating.delete(actor.id);
-  effects.push({ type: "host-actor", actor: actor.id });
+  const { id, life } = actor;
+  effects.push({ type: "host-actor", actor: id, life, callable: order.callable });
   settle(state, order, outcome, effects);
 }
 

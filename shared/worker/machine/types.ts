@@ -16,6 +16,8 @@ export interface Outcome {
     readonly contained: readonly ObjectId[];
   };
   readonly error?: WireError;
+  /** Of a call that no executor answers: this life of its actor is over, and it did run or did not. */
+  readonly over?: "not-run" | "may-have-run";
 }
 
 /**
@@ -45,6 +47,8 @@ export interface TaskOrder extends OrderBase {
   /** Equal for equal demands: such orders can share one reservation, one after the other. */
   readonly demandsKey: string;
   readonly timeoutMs: number | undefined;
+  /** Of an actor: a call that has its arguments need not wait for those before it. */
+  readonly isUnordered: boolean;
 }
 
 export interface CallOrder extends OrderBase {
@@ -83,7 +87,10 @@ export interface Ending {
 
 export interface ActorRecord {
   readonly id: ActorId;
+  /** Which life of it this is: the attempt that constructs it. */
+  readonly life: number;
   readonly executor: ExecutorId;
+  readonly isUnordered: boolean;
   readonly demands: Demands;
   /** The order that constructs it, while that runs. */
   creating: TaskOrder | undefined;
@@ -91,8 +98,12 @@ export interface ActorRecord {
   /** Calls that wait for objects or behind one that does: per caller, in order. */
   readonly waiting: Map<PeerId, LinkedSet<OrderKey>>;
   readonly running: Set<OrderKey>;
-  /** Set once it was told to end: no new calls, and over when the running ones are done. */
+  /** Set once it is to end: no new calls, and over when the running ones are done. */
   endByMs: number | undefined;
+  /** It ends because it wants to, so nobody should restart it. */
+  hasExited: boolean;
+  /** Its own code has its last word: the order that confirms it. */
+  disposing: OrderKey | undefined;
 }
 
 export interface MachineSettings {
@@ -149,6 +160,7 @@ export type MachineEvent = { readonly atMs: number } & (
       readonly demands: Demands;
       readonly timeoutMs?: number;
       readonly missing: readonly ObjectId[];
+      readonly isUnordered?: boolean;
       /** Known before it starts: an argument failed. It is reported as it is. */
       readonly refusal?: WireError;
     }
@@ -161,6 +173,10 @@ export type MachineEvent = { readonly atMs: number } & (
       readonly missing: readonly ObjectId[];
     }
   | { readonly type: "actor-stopped"; readonly actor: ActorId }
+  /** Its own code wants it to end. */
+  | { readonly type: "actor-exited"; readonly actor: ActorId; readonly executor: ExecutorId }
+  /** It will go on elsewhere: calls that were not started are for its next life. */
+  | { readonly type: "actor-leaves"; readonly actor: ActorId }
   | { readonly type: "object-arrived"; readonly object: ObjectId }
   | { readonly type: "object-failed"; readonly object: ObjectId; readonly error: WireError }
   /** None of the peers that had it delivered it. Calls go on waiting; tasks may be wanted elsewhere. */
@@ -186,6 +202,8 @@ export type MachineEffect =
       readonly executor: ExecutorId;
       readonly actor: ActorId;
       readonly key: OrderKey;
+      /** It has nothing under way, so its own code may have the last word. */
+      readonly isGraceful: boolean;
     }
   | { readonly type: "fetch-object"; readonly object: ObjectId }
   | { readonly type: "stop-fetch"; readonly object: ObjectId }
@@ -196,11 +214,19 @@ export type MachineEffect =
   /** Not started, because an argument could not be had. The shell can forget the order. */
   | { readonly type: "return-task"; readonly order: TaskOrder; readonly error: WireError }
   | { readonly type: "report-call"; readonly order: CallOrder; readonly outcome: Outcome }
-  | { readonly type: "host-actor"; readonly actor: ActorId }
+  | {
+      readonly type: "host-actor";
+      readonly actor: ActorId;
+      readonly life: number;
+      readonly callable: CallableId;
+    }
   /** Calls of it fail from now on. `tell`: the coordinator does not know yet. */
   | {
       readonly type: "drop-actor";
       readonly actor: ActorId;
+      readonly life: number;
       readonly error: WireError;
       readonly tell: boolean;
+      /** It is not to be restarted. */
+      readonly isFinal: boolean;
     };

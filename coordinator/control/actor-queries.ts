@@ -1,0 +1,42 @@
+import { MeshError } from "../../shared/errors.ts";
+import type { ActorId, TaskId } from "../../shared/ids.ts";
+import type { ActorName, ActorSummary } from "../../shared/protocol/messages.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import { toWireError } from "../../shared/protocol/wire-error.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+const ACTORS_LISTED_MAX = 10_000;
+
+/** The actors that have not ended, oldest first. */
+export function listActors({ actors, scheduler, peers }: ControlPlane): ActorSummary[] {
+  const rows: ActorSummary[] = [];
+  for (const [actor, { define, name, worker, life }] of actors.unended()) {
+    if (rows.length === ACTORS_LISTED_MAX) break;
+    const restarts = scheduler.tasks.get(actor as string as TaskId)?.restarts ?? 0;
+    rows.push({
+      actor,
+      className: define.name,
+      isDetached: define.actor?.isDetached === true,
+      state: worker ? "alive" : life < 0 ? "starting" : "restarting",
+      restarts,
+      ...(name ? { name: name.name, namespace: name.namespace ?? "default" } : {}),
+      ...(worker ? { worker: peers.get(worker)?.name ?? worker } : {}),
+    });
+  }
+  return rows;
+}
+
+/** Who has that name, and what its handle needs. */
+export function findActor(
+  { actors }: ControlPlane,
+  named: ActorName | undefined,
+): { actor: { actor: ActorId; methods: string[] } } | { error: WireError } {
+  try {
+    if (!named) throw new MeshError("INVALID_ARGUMENT", "the name of the actor is missing");
+    const actor = actors.expectNamed(named);
+    const methods = actors.get(actor)!.define.actor?.methods ?? [];
+    return { actor: { actor, methods: methods.map(({ name }) => name) } };
+  } catch (error) {
+    return { error: toWireError(error) };
+  }
+}

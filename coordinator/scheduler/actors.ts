@@ -1,0 +1,113 @@
+import type { ActorId } from "../../shared/ids.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import { makeReady, vacate } from "./placement.ts";
+import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
+
+/**
+ * The lives of an actor. Each begins with an attempt to construct it, whose number names that life,
+ * and ends with its worker, its executor, or because it is not wanted any more.
+ *
+ *   A1. Lost without notice, it is constructed again as long as `restartsMax` allows.
+ *   A2. A move costs no restart: its worker leaves in order, and the actor either can be restarted or
+ *       has handed its state over.
+ *   A3. Who asked for its end, or the actor itself, ends it for good, however many restarts are left.
+ */
+export interface Loss {
+  readonly why: string;
+  readonly atMs: number;
+  /** Its worker told before it left. */
+  readonly isOrderly?: boolean | undefined;
+}
+
+const STORY_CHAPTERS_MAX = 8;
+
+/** A living actor lost its worker or its executor. */
+export function loseActor(
+  state: SchedulerState,
+  task: TaskRecord,
+  loss: Loss,
+  effects: SchedulerEffect[],
+): void {
+  const { group } = task;
+  const isMove = task.isHandedOver || (loss.isOrderly === true && group.restartsMax !== 0);
+  if (!isMove && !mayRestart(task)) {
+    return buryActor(
+      state,
+      task,
+      { code: "ACTOR_DIED", message: endText(task, loss.why) },
+      effects,
+    );
+  }
+  if (!isMove) task.restarts += 1;
+  tellOf(task, { atMs: loss.atMs, what: `${isMove ? "moved" : "restarted"}: ${loss.why}` });
+  vacate(state, task);
+  beginAgain(state, task);
+  effects.push({ type: "actor-restarting", actor: task.id as string as ActorId });
+}
+
+export const mayRestart = ({ restarts, group }: TaskRecord): boolean =>
+  restarts < group.restartsMax;
+
+/** Its constructor lost its worker too often in one life: that costs a restart, if there is one. */
+export function restartInstead(state: SchedulerState, task: TaskRecord): boolean {
+  if (!task.group.isActor || !mayRestart(task)) return false;
+  task.restarts += 1;
+  beginAgain(state, task);
+  return true;
+}
+
+function beginAgain(state: SchedulerState, task: TaskRecord): void {
+  task.isHandedOver = false;
+  task.losses = 0;
+  task.returns = 0;
+  task.attempt += 1;
+  makeReady(state, task);
+}
+
+export function tellOf(task: TaskRecord, chapter: { atMs: number; what: string }): void {
+  task.story ??= [];
+  task.story.push(chapter);
+  if (task.story.length > STORY_CHAPTERS_MAX) task.story.shift();
+}
+
+/** End an actor for good, or this life of it. */
+export function endActor(
+  state: SchedulerState,
+  task: TaskRecord,
+  end: Loss & { readonly restart: boolean },
+  effects: SchedulerEffect[],
+): void {
+  const actor = task.id as string as ActorId;
+  const { why, restart } = end;
+  effects.push({ type: "stop-actor", worker: task.worker!.id, actor });
+  if (restart) return loseActor(state, task, end, effects);
+  const message = `actor ${task.group.name} (${task.id}) was ended: ${why}`;
+  return buryActor(state, task, { code: "ACTOR_DIED", message }, effects);
+}
+
+export function buryActor(
+  state: SchedulerState,
+  task: TaskRecord,
+  error: WireError,
+  effects: SchedulerEffect[],
+): void {
+  vacate(state, task);
+  forget(state, task);
+  effects.push({ type: "actor-died", actor: task.id as string as ActorId, error });
+}
+
+export function forget(state: SchedulerState, task: TaskRecord): void {
+  state.tasks.delete(task.id);
+  state.jobs.get(task.group.job)?.tasks.delete(task);
+}
+
+/** Why it is over, and what would have helped. */
+function endText(task: TaskRecord, why: string): string {
+  const { restarts, group } = task;
+  const used = restarts > 0 ? `, after ${restarts} of ${group.restartsMax} restarts` : "";
+  const advice =
+    restarts > 0
+      ? "find out why, or allow more restartsMax"
+      : "create it again, or give it restartsMax";
+  return `actor ${group.name} (${task.id}) ended because ${why}${used}; ${advice}`;
+}

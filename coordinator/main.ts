@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
-import { MeshError } from "../shared/errors.ts";
+import { MeshError, type ErrorCode } from "../shared/errors.ts";
+import { readCommandLine } from "../shared/node/command-line.ts";
 import { parseIceServers } from "./ice-servers.ts";
 import { startCoordinator, type CoordinatorOptions } from "./index.ts";
 import { TOKEN_ROLES, type TokenRole } from "./gateway/tokens.ts";
@@ -23,17 +23,14 @@ ICE servers can come from MANTA_ICE_SERVERS, separated by spaces: arguments are 
 const EXIT_USAGE = 2;
 
 function readOptions(argv: readonly string[]): CoordinatorOptions {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      host: { type: "string" },
-      port: { type: "string" },
-      "host-name": { type: "string", multiple: true },
-      "allow-origin": { type: "string", multiple: true },
-      "ice-server": { type: "string", multiple: true },
-      quiet: { type: "boolean" },
-      help: { type: "boolean" },
-    },
+  const values = readCommandLine(argv, {
+    host: { type: "string" },
+    port: { type: "string" },
+    "host-name": { type: "string", multiple: true },
+    "allow-origin": { type: "string", multiple: true },
+    "ice-server": { type: "string", multiple: true },
+    quiet: { type: "boolean" },
+    help: { type: "boolean" },
   });
   if (values.help) {
     process.stdout.write(`${USAGE}\n`);
@@ -66,13 +63,23 @@ function tokensFromEnvironment(): Partial<Record<TokenRole, string>> {
   return tokens;
 }
 
+/** Whoever started this program with a channel says it in a message of its own: not twice. */
+function fail(code: ErrorCode, message: string, status: number): void {
+  if (process.send) {
+    process.send({ failed: { code, message } }, () => process.exit(status));
+    return;
+  }
+  const help = status === EXIT_USAGE ? "; `manta coordinator --help` lists the options" : "";
+  process.stderr.write(`manta coordinator: ${message}${help}\n`);
+  process.exit(status);
+}
+
 async function main(): Promise<void> {
   let options: CoordinatorOptions;
   try {
     options = readOptions(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`);
-    process.exit(EXIT_USAGE);
+    return fail("INVALID_ARGUMENT", (error as Error).message, EXIT_USAGE);
   }
   try {
     const coordinator = await startCoordinator(options);
@@ -88,10 +95,8 @@ async function main(): Promise<void> {
   } catch (error) {
     const { code, message } = MeshError.is(error)
       ? error
-      : { code: "INTERNAL", message: (error as Error).stack ?? String(error) };
-    process.stderr.write(`manta coordinator: ${message}\n`);
-    process.send?.({ failed: { code, message } });
-    process.exit(1);
+      : { code: "INTERNAL" as const, message: (error as Error).stack ?? String(error) };
+    fail(code, message, 1);
   }
 }
 

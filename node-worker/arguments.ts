@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../shared/node/command-line.ts";
 import type { Demands } from "../shared/protocol/schema.ts";
 import type { NodeWorkerOptions } from "./index.ts";
 
@@ -29,22 +29,19 @@ export function readArguments(
   argv: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Omit<NodeWorkerOptions, "log"> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      url: { type: "string" },
-      token: { type: "string" },
-      name: { type: "string" },
-      cpus: { type: "string" },
-      gpus: { type: "string" },
-      memory: { type: "string" },
-      "store-bytes": { type: "string" },
-      "spill-dir": { type: "string" },
-      "spill-bytes": { type: "string" },
-      label: { type: "string", multiple: true },
-      "listen-host": { type: "string" },
-      "no-webrtc": { type: "boolean" },
-    },
+  const values = readCommandLine(argv, {
+    url: { type: "string" },
+    token: { type: "string" },
+    name: { type: "string" },
+    cpus: { type: "string" },
+    gpus: { type: "string" },
+    memory: { type: "string" },
+    "store-bytes": { type: "string" },
+    "spill-dir": { type: "string" },
+    "spill-bytes": { type: "string" },
+    label: { type: "string", multiple: true },
+    "listen-host": { type: "string" },
+    "no-webrtc": { type: "boolean" },
   });
   const token = values.token ?? environment["MANTA_TOKEN"];
   if (!token) throw new Error("give --token or set MANTA_TOKEN; `manta start` prints tokens");

@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   try {
     options = { ...readArguments(process.argv.slice(2), process.env), log };
   } catch (error) {
-    process.stderr.write(`manta worker: ${(error as Error).message}\n\n${USAGE}\n`);
+    log(`${(error as Error).message}; \`manta worker --help\` lists the options`);
     process.exit(EXIT_USAGE);
   }
   let worker: NodeWorker | undefined;
@@ -37,6 +37,9 @@ async function main(): Promise<void> {
     worker = await runNodeWorker(options);
     if (process.send) process.send({ ready: { peer: worker.peer } });
     else log(`${options.name} is in the mesh at ${options.url} as ${worker.peer}; Ctrl-C leaves`);
+    if (options.capacity?.cpuMilli === 0) {
+      log("it offers no CPUs: only actors, and tasks with { cpus: 0 }, run here");
+    }
     const reason = await worker.ended;
     if (reason) throw reason;
   } catch (error) {

@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { MeshError } from "../../shared/errors.ts";
 import { memoryEnvironment } from "../launch/memory-environment.ts";
+import { nearestName } from "../../shared/nearest-name.ts";
+import { readCommandLine } from "../../shared/node/command-line.ts";
 import { launch } from "../launch/launch.ts";
 
 const USAGE = `manta: Ray for the web
@@ -28,23 +29,22 @@ const DEFAULT_PORT = 7777;
 const DEFAULT_WORKERS = 2;
 
 async function start(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      port: { type: "string" },
-      workers: { type: "string" },
-      cpus: { type: "string" },
-      host: { type: "string" },
-      "host-name": { type: "string", multiple: true },
-      "allow-origin": { type: "string", multiple: true },
-      "ice-server": { type: "string", multiple: true },
-      help: { type: "boolean" },
-    },
+  const values = readCommandLine(argv, {
+    port: { type: "string" },
+    workers: { type: "string" },
+    cpus: { type: "string" },
+    host: { type: "string" },
+    "host-name": { type: "string", multiple: true },
+    "allow-origin": { type: "string", multiple: true },
+    "ice-server": { type: "string", multiple: true },
+    help: { type: "boolean" },
   });
   if (values.help) return console.log(USAGE);
-  const port = wholeNumber("--port", values.port, DEFAULT_PORT);
-  const workers = wholeNumber("--workers", values.workers, DEFAULT_WORKERS);
-  const cpus = values.cpus === undefined ? undefined : wholeNumber("--cpus", values.cpus, 1);
+  const port = wholeNumber("--port", values.port ?? DEFAULT_PORT, [0, 65_535]);
+  const workers = wholeNumber("--workers", values.workers ?? DEFAULT_WORKERS, [0, 1_024]);
+  // A task takes a CPU unless it says otherwise: workers without any would run next to nothing.
+  const cpus =
+    values.cpus === undefined ? undefined : wholeNumber("--cpus", values.cpus, [1, 1_024]);
   const mesh = await launch({
     port,
     workers,
@@ -98,10 +98,21 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-function wholeNumber(flag: string, given: string | undefined, otherwise: number): number {
-  const value = Number(given ?? otherwise);
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new MeshError("INVALID_ARGUMENT", `${flag} takes a whole number, not ${given}`);
+function wholeNumber(
+  flag: string,
+  given: string | number,
+  [min, max]: readonly [min: number, max: number],
+): number {
+  const value = given === "" ? Number.NaN : Number(given);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  const message = `${flag} takes a whole number from ${min} to ${max}, not ${JSON.stringify(given)}`;
+  throw new MeshError("INVALID_ARGUMENT", message);
+}
+
+function unknownCommand(command: string): MeshError {
+  const meant = nearestName(command, ["start", "worker", "coordinator", "help"]);
+  const guess = meant ? `; did you mean ${meant}?` : "";
+  return new MeshError("INVALID_ARGUMENT", `there is no such command${guess}`);
 }
 
 async function main(): Promise<void> {
@@ -112,14 +123,11 @@ async function main(): Promise<void> {
     else if (command === "coordinator") process.exitCode = await runProgram("coordinator", rest);
     else if (command === "help" || command === "--help") console.log(USAGE);
     else if (command === "--version") console.log(version());
-    else {
-      console.error(`there is no command ${JSON.stringify(command)}\n\n${USAGE}`);
-      process.exitCode = EXIT_USAGE;
-    }
+    else throw unknownCommand(command);
   } catch (error) {
     const isUsage = !MeshError.is(error) || error.code === "INVALID_ARGUMENT";
     console.error(`manta ${command}: ${(error as Error).message}`);
-    if (isUsage) console.error(`\n${USAGE}`);
+    if (isUsage) console.error("`manta help` lists the commands and their options");
     process.exitCode = isUsage ? EXIT_USAGE : 1;
   }
 }

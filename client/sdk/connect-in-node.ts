@@ -11,6 +11,7 @@ import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
 import { noWebRtcDialer, webRtcDialer, webSocketDialer } from "../../shared/peer/dialers.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
+import type { DriverTarget } from "./driver-target.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7777";
@@ -18,6 +19,7 @@ const DEFAULT_URL = "http://127.0.0.1:7777";
 const nodePlatform: Platform = {
   runtime: "node",
   defaultName: `driver ${process.pid} on ${hostname()}`,
+  tokenAdvice: ", or set MANTA_TOKEN",
   defaults() {
     const token = process.env["MANTA_TOKEN"];
     return { url: process.env["MANTA_URL"] ?? DEFAULT_URL, ...(token ? { token } : {}) };
@@ -63,15 +65,20 @@ const nodePlatform: Platform = {
  * Connect to a mesh.
  *
  * @param url of its coordinator. Default: the environment's `MANTA_URL`, else http://127.0.0.1:7777.
+ * @param options the same as `connect(options)`, with `url` among them.
  * @throws MeshError `PEER_UNREACHABLE` if nobody answers there, `UNAUTHENTICATED`, `FORBIDDEN`,
- *   `VERSION_MISMATCH`.
+ *   `VERSION_MISMATCH`, `INVALID_ARGUMENT` for an option that is unknown or wrong.
+ * @example const mesh = await connect({ url: "http://127.0.0.1:7777", token });
  */
-export const connect = (url?: string, options: ConnectOptions = {}): Promise<Mesh> =>
-  connectWith(nodePlatform, url, options);
+export function connect(url?: string | URL, options?: ConnectOptions): Promise<Mesh>;
+export function connect(options: ConnectOptions): Promise<Mesh>;
+export function connect(...target: DriverTarget): Promise<Mesh> {
+  return connectWith(nodePlatform, target);
+}
 
 /** {@link connect}, and do something when the mesh is closed. */
 export const connectOwned = (
   url: string,
   options: ConnectOptions,
   onClose: () => Promise<void>,
-): Promise<Mesh> => connectWith(nodePlatform, url, options, onClose);
+): Promise<Mesh> => connectWith(nodePlatform, [url, options], onClose);

@@ -4,6 +4,7 @@ import { LocalStore } from "../../shared/objects/local-store.ts";
 import { noWebRtcDialer, webRtcDialer } from "../../shared/peer/dialers.ts";
 import { openWebSocket } from "../../shared/transport/websocket.ts";
 import { connectWith, type ConnectOptions, type PeerPaths, type Platform } from "./connect.ts";
+import type { DriverTarget } from "./driver-target.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
 const STORE_BYTES_MAX = 2 ** 30;
@@ -13,6 +14,7 @@ const TOKEN_KEY = "manta-token";
 const pagePlatform: Platform = {
   runtime: "browser",
   defaultName: `page of ${hostOfPage()}`,
+  tokenAdvice: ", or open this page with #token=...",
   defaults() {
     const fromAddress = new URLSearchParams(location.hash.slice(1)).get("token");
     const token = fromAddress ?? sessionStorage.getItem(TOKEN_KEY);
@@ -50,11 +52,16 @@ const pagePlatform: Platform = {
  * Connect to a mesh from a page.
  *
  * @param url of its coordinator. Default: where this module was loaded from.
+ * @param options the same as `connect(options)`, with `url` among them.
  * @throws MeshError `PEER_UNREACHABLE` if nobody answers there, `UNAUTHENTICATED`, `FORBIDDEN`,
- *   `VERSION_MISMATCH`.
+ *   `VERSION_MISMATCH`, `INVALID_ARGUMENT` for an option that is unknown or wrong.
+ * @example const mesh = await connect({ url: "http://127.0.0.1:7777", token });
  */
-export const connect = (url?: string, options: ConnectOptions = {}): Promise<Mesh> =>
-  connectWith(pagePlatform, url, options);
+export function connect(url?: string | URL, options?: ConnectOptions): Promise<Mesh>;
+export function connect(options: ConnectOptions): Promise<Mesh>;
+export function connect(...target: DriverTarget): Promise<Mesh> {
+  return connectWith(pagePlatform, target);
+}
 
 /** The console runs drivers in a `blob:` document, whose location has an origin and no host. */
 function hostOfPage(): string {

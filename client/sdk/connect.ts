@@ -5,11 +5,18 @@ import type { MeshPeerOptions } from "../../shared/peer/mesh-peer.ts";
 import type { Runtime } from "../../shared/protocol/messages.ts";
 import { coordinatorUrl } from "../../shared/session/coordinator-url.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
+import { readTarget, tokenIn, type DriverTarget } from "./driver-target.ts";
 import { Driver } from "../../shared/driver/driver.ts";
 import { Mesh } from "../../shared/driver/mesh.ts";
 import { SessionPort } from "../../shared/driver/session-port.ts";
 
 export interface ConnectOptions {
+  /**
+   * Of the coordinator, `http:` or `https:`. Default: the environment's `MANTA_URL`, else
+   * http://127.0.0.1:7777; in a page, where the SDK was loaded from. A URL that a page of the mesh
+   * was opened with may bring its token: `http://.../console#token=...`.
+   */
+  readonly url?: string;
   /** A `submit` or `admin` token. Default: the environment's `MANTA_TOKEN`, or the page's. */
   readonly token?: string;
   /** How the dashboard names this driver. */
@@ -36,6 +43,8 @@ export interface ConnectOptions {
 export interface Platform {
   readonly runtime: Runtime;
   readonly defaultName: string;
+  /** Where else a token can come from, for the error if there is none: begins with "or". */
+  readonly tokenAdvice: string;
   /** Where to connect, and with what, if the caller does not say. */
   defaults(): { readonly url?: string; readonly token?: string };
   openSocket(url: string, deadlineMs: number): Promise<Transport>;
@@ -57,17 +66,18 @@ const CONNECT_MS_MAX = 10_000;
 /** Join a mesh as a driver. */
 export async function connectWith(
   platform: Platform,
-  url: string | undefined,
-  options: ConnectOptions,
+  target: DriverTarget,
   onClose: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Mesh> {
   const defaults = platform.defaults();
-  const base = coordinatorUrl(url ?? defaults.url).origin;
-  const token = options.token ?? defaults.token;
+  const options = readTarget(target);
+  const url = coordinatorUrl(options.url ?? defaults.url);
+  const base = url.origin;
+  const token = options.token ?? tokenIn(url) ?? defaults.token;
   if (!token) {
     throw new MeshError(
       "UNAUTHENTICATED",
-      `a token is needed to submit work to ${base}: pass { token } or set MANTA_TOKEN; \`manta start\` prints one`,
+      `a token is needed to submit work to ${base}: connect({ url, token })${platform.tokenAdvice}; \`manta start\` prints one`,
     );
   }
   const deadlineMs = options.timeoutMs ?? CONNECT_MS_MAX;

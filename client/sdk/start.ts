@@ -1,9 +1,22 @@
+import {
+  aNumber,
+  aWholeNumber,
+  checkOptions,
+  listOfTexts,
+  type OptionChecks,
+} from "../../shared/driver/option-checks.ts";
 import { launch, type LaunchOptions } from "../launch/launch.ts";
 import { connectOwned } from "./connect-in-node.ts";
 import type { ConnectOptions } from "./connect.ts";
+import { CONNECT_CHECKS } from "./driver-target.ts";
 import type { Mesh } from "../../shared/driver/mesh.ts";
 
-export type StartOptions = Omit<ConnectOptions, "token"> &
+/** Processes on one machine: more is a slip. */
+const WORKERS_MAX = 1_024;
+const CPUS_MAX = 1_024;
+const PORT_MAX = 65_535;
+
+export type StartOptions = Omit<ConnectOptions, "token" | "url"> &
   Pick<LaunchOptions, "workers" | "cpus" | "port" | "workerStoreBytes"> & {
     /**
      * STUN and TURN servers that WebRTC connections of all peers use: `stun:host:port`,
@@ -12,6 +25,16 @@ export type StartOptions = Omit<ConnectOptions, "token"> &
      */
     readonly iceServers?: readonly string[];
   };
+
+const { url: _url, token: _token, ...driverChecks } = CONNECT_CHECKS;
+const START_CHECKS: OptionChecks<StartOptions> = {
+  ...driverChecks,
+  workers: aWholeNumber(0, WORKERS_MAX),
+  cpus: aNumber(0.001, CPUS_MAX),
+  port: aWholeNumber(0, PORT_MAX),
+  workerStoreBytes: aWholeNumber(0, Number.MAX_SAFE_INTEGER, "a number of bytes"),
+  iceServers: listOfTexts,
+};
 
 /** A mesh of this process's own, with what others need to join it. */
 export interface StartedMesh {
@@ -27,7 +50,8 @@ export interface StartedMesh {
  * script or a test. The same code runs against a real mesh with `connect(url)`. `mesh.close()` stops
  * all of it, and so does the end of this process.
  *
- * @throws MeshError `START_FAILED` with what the child that failed said.
+ * @throws MeshError `START_FAILED` with what the child that failed said; `INVALID_ARGUMENT` for an
+ *   option that is unknown or wrong.
  */
 export async function start(options: StartOptions = {}): Promise<Mesh> {
   return (await startMesh(options)).mesh;
@@ -35,6 +59,7 @@ export async function start(options: StartOptions = {}): Promise<Mesh> {
 
 /** {@link start}, for those who also let others join. */
 export async function startMesh(options: StartOptions = {}): Promise<StartedMesh> {
+  checkOptions<StartOptions>("start()", options, START_CHECKS);
   const { workers = 1, cpus, port = 0, iceServers, workerStoreBytes, ...connectOptions } = options;
   const { spillDir } = connectOptions;
   const launched = await launch({

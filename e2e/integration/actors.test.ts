@@ -118,6 +118,22 @@ test("a killed actor answers no more", async () => {
   expect((await died()).code).toBe("ACTOR_DIED");
 });
 
+test("kill refuses what is not an actor at once, and the driver goes on", async () => {
+  using ref = await mesh().put(1);
+  const wrong: readonly [unknown, RegExp][] = [
+    [{}, /this is an object/],
+    [5, /this is 5/],
+    [null, /this is null/],
+    [ref, /cancel\(\) gives up a task/],
+  ];
+  for (const [value, message] of wrong) {
+    // More than the bad messages for which the coordinator drops a peer.
+    for (let i = 0; i < 3; i++) expect(() => mesh().kill(value as never)).toThrow(message);
+  }
+  const one = mesh().remote(() => 1);
+  expect(await mesh().get(one())).toBe(1);
+});
+
 test("an actor whose worker is killed -9 ends, and its callers hear why", async () => {
   const own = await startMesh({ workers: 1, cpus: 1 });
   const handle = own.mesh

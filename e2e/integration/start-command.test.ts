@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Mesh } from "manta";
+import { createServer, type AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { inProject } from "../setup/project.mjs";
 import { failure } from "./failure.ts";
@@ -33,6 +34,42 @@ async function startCommand() {
 function processOf(mesh: Mesh, name: string): Promise<number> {
   return mesh.get(mesh.remote(processId, { labels: { name } })());
 }
+
+/** Run the command to its end. */
+async function run(...args: string[]): Promise<{ status: number; stderr: string }> {
+  const command = inProject("dist", "client", "cli", "main.js");
+  const child = spawn(process.execPath, [command, ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [status] = (await once(child, "close")) as [number];
+  return { status, stderr };
+}
+
+test("a port that is taken is said once", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void taken.close());
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const { status, stderr } = await run("start", "--port", String(port));
+  expect(status).toBe(1);
+  expect(stderr.match(/EADDRINUSE|in use/g)).toHaveLength(1);
+  expect(stderr).toContain(`port ${port}`);
+});
+
+test.each([
+  [["start", "--prot", "7778"], "there is no option --prot; did you mean --port?"],
+  [["start", "--cpus", "0"], '--cpus takes a whole number from 1 to 1024, not "0"'],
+  [["start", "--ice-server", "what"], "is not an ICE server"],
+  [["strat"], "there is no such command; did you mean start?"],
+])("manta %j is refused in two lines at most", async (args, message) => {
+  const { status, stderr } = await run(...args);
+  expect(status).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(2);
+});
 
 test("a worker killed -9 comes back and the mesh goes on; SIGTERM ends all of it", async () => {
   const { child, said, ended, url, submit, view } = await startCommand();

@@ -192,7 +192,7 @@ test("options are checked, by name", () => {
   expect(() => mesh().remote(fn, { retriesMax: 1.5 })).toThrow(/retriesMax/);
   expect(() => mesh().remote(fn, { timeoutMs: 0 })).toThrow(/timeoutMs/);
   // @ts-expect-error -- a misspelt option must not be ignored
-  expect(() => mesh().remote(fn, { cpu: 1 })).toThrow(/cpu is not an option/);
+  expect(() => mesh().remote(fn, { cpu: 1 })).toThrow(/no option cpu\. Did you mean cpus/);
 });
 
 test("labels choose the worker", async () => {

@@ -7,7 +7,8 @@ import {
 } from "../protocol/actor-options.ts";
 import type { ActorName } from "../protocol/messages.ts";
 import type { Shipped } from "../packaging/ship-function.ts";
-import type { CallableOptions } from "./options.ts";
+import { expectKnownOptions, shown } from "./option-checks.ts";
+import { KNOWN_OF_ACTORS, type CallableOptions } from "./options.ts";
 
 /** How the calls of one method differ from those of others. */
 export interface ActorMethodOptions {
@@ -96,6 +97,7 @@ export function toActorPlan(
   shipped: Pick<Shipped, "methods">,
   options: ActorClassOptions,
 ): ActorPlan {
+  expectKnownOptions("mesh.actor()", options, [...new Set([...KNOWN_OF_ACTORS, ...OWN])]);
   const common = Object.fromEntries(
     Object.entries(options).filter(([key]) => !(OWN as readonly string[]).includes(key)),
   );
@@ -144,13 +146,10 @@ export function toCallFields(options: CallOptions): {
   timeoutMs?: number;
   group?: string;
 } {
-  const unknown = Object.keys(options).find(
-    (key) => !["retriesMax", "timeoutMs", "concurrencyGroup"].includes(key),
-  );
-  if (unknown) refuse(unknown, "is none of a call: retriesMax, timeoutMs, concurrencyGroup are");
+  expectKnownOptions("a call", options, ["retriesMax", "timeoutMs", "concurrencyGroup"]);
   const { retriesMax, timeoutMs, concurrencyGroup } = options;
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 31_536_000_000)) {
-    refuse("timeoutMs", `must be a positive number of milliseconds, not ${timeoutMs}`);
+    refuse("timeoutMs", `must be a positive number of milliseconds, not ${shown(timeoutMs)}`);
   }
   return {
     ...(retriesMax === undefined ? {} : { retriesMax: callRetries(retriesMax) }),
@@ -218,7 +217,7 @@ const callRetries = (retriesMax: number): number =>
 function integer(option: string, value: number, [min, max]: readonly [number, number]): number {
   if (min < 0 && value === Number.POSITIVE_INFINITY) return RESTARTS_UNLIMITED;
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  return refuse(option, `must be an integer from ${min} to ${max}, not ${value}`);
+  return refuse(option, `must be an integer from ${min} to ${max}, not ${shown(value)}`);
 }
 
 function expectOneOf(option: string, value: unknown, known: readonly string[]): void {

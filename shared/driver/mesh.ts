@@ -10,7 +10,7 @@ import type {
 } from "../protocol/messages.ts";
 import { driverMessages } from "../protocol/messages.ts";
 import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
-import { actorId, type ActorClass, type ActorHandle } from "./actor.ts";
+import { actorId, isActorHandle, type ActorClass, type ActorHandle } from "./actor.ts";
 import {
   expectGroups,
   toActorName,
@@ -20,6 +20,7 @@ import {
 } from "./actor-class-options.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
+import { expectKnownOptions, shown } from "./option-checks.ts";
 import { expectReplicas, toConstraints, type CallableOptions, type PutOptions } from "./options.ts";
 import type { OrRefs, RemoteFunction } from "./remote-function.ts";
 
@@ -129,7 +130,7 @@ export class Mesh {
    */
   put<T>(value: T, options: PutOptions = {}): Promise<ObjectRef<T>> {
     return checked(async () => {
-      expectOptions(options, ["replicas"]);
+      expectKnownOptions("put()", options, ["replicas"]);
       const replicas = expectReplicas(options.replicas ?? 1);
       const ref = this.#driver.put(value, replicas) as ObjectRef<T>;
       try {
@@ -154,7 +155,7 @@ export class Mesh {
   ): Promise<Values<Refs>>;
   get(what: ObjectRef | readonly ObjectRef[], options: GetOptions = {}): Promise<unknown> {
     return checked(() => {
-      expectOptions(options, ["timeoutMs"]);
+      expectKnownOptions("get()", options, ["timeoutMs"]);
       if (what instanceof ObjectRef) return this.#driver.objects.get(what, options);
       return this.#driver.objects.getAll(expectRefs(what), options);
     });
@@ -166,7 +167,8 @@ export class Mesh {
     options: WaitOptions = {},
   ): Promise<{ ready: ObjectRef<T>[]; pending: ObjectRef<T>[] }> {
     expectRefs(refs);
-    expectOptions(options, ["count", "timeoutMs"]);
+    expectKnownOptions("wait()", options, ["count", "timeoutMs"]);
+    if (refs.length === 0) return { ready: [], pending: [] };
     const { count = 1, timeoutMs } = options;
     if (!Number.isInteger(count) || count < 1 || count > refs.length) {
       throw new MeshError(
@@ -205,7 +207,7 @@ export class Mesh {
     name: string,
     options: { readonly namespace?: string } = {},
   ): Promise<ActorHandle<T>> {
-    expectOptions(options, ["namespace"]);
+    expectKnownOptions("getActor()", options, ["namespace"]);
     const named = toActorName(name, options.namespace);
     const { actor, methods } = (await this.#driver.ask({ what: "actor", named })).actor!;
     return this.#driver.actorHandle<T>(actor, methods);
@@ -222,12 +224,14 @@ export class Mesh {
    *
    * @param options `restart`: end only this life of it. It is constructed again, as if it had been
    *   lost, if it has a restart left.
+   * @throws MeshError `INVALID_ARGUMENT` if it is not the handle of an actor.
    */
   kill(
     handle: { readonly [actorId]: ActorId },
     options: { readonly restart?: boolean } = {},
   ): void {
-    expectOptions(options, ["restart"]);
+    expectActorHandle(handle);
+    expectKnownOptions("kill()", options, ["restart"]);
     this.#driver.endActor(handle[actorId], options.restart === true);
   }
 
@@ -307,6 +311,16 @@ function checked<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** @throws MeshError `INVALID_ARGUMENT` that says what was given instead of an actor. */
+function expectActorHandle(value: unknown): void {
+  if (typeof value === "object" && value !== null && isActorHandle(value)) return;
+  const advice =
+    value instanceof ObjectRef
+      ? "an ObjectRef: cancel() gives up a task"
+      : `${shown(value)}, not what create() of an actor class gave`;
+  throw new MeshError("INVALID_ARGUMENT", `kill() takes an actor; this is ${advice}`);
+}
+
 /** @throws MeshError `INVALID_ARGUMENT` that says what was given instead of refs. */
 function expectRefs(refs: unknown): readonly ObjectRef[] {
   const wrong = Array.isArray(refs) ? refs.find((ref) => !(ref instanceof ObjectRef)) : refs;
@@ -314,13 +328,6 @@ function expectRefs(refs: unknown): readonly ObjectRef[] {
   const advice =
     wrong instanceof Promise
       ? "a promise, which has to be awaited first: put() gives a promise of a ref"
-      : `${wrong === null ? "null" : typeof wrong}, not an ObjectRef or an array of them`;
+      : `${shown(wrong)}, not an ObjectRef or an array of them`;
   throw new MeshError("INVALID_ARGUMENT", `this is ${advice}`);
-}
-
-function expectOptions(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (!unknown) return;
-  const message = `${unknown} is not an option here; these are: ${known.join(", ")}`;
-  throw new MeshError("INVALID_ARGUMENT", message);
 }

@@ -1,6 +1,7 @@
 import { MeshError } from "../errors.ts";
 import { REPLICAS_MAX } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
+import { expectKnownOptions, shown } from "./option-checks.ts";
 import { toWhere, type WhereOptions } from "./where-options.ts";
 
 /** What a task or actor needs, and how it is treated. Everything is optional. */
@@ -32,7 +33,7 @@ export interface PutOptions {
 }
 
 const MILLI = 1000;
-const KNOWN: ReadonlySet<string> = new Set<keyof CallableOptions>([
+const KNOWN: readonly (keyof CallableOptions)[] = [
   "cpus",
   "gpus",
   "memory",
@@ -45,7 +46,11 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CallableOptions>([
   "priority",
   "replicas",
   "name",
-]);
+];
+/** Those that actors have too, besides their own. */
+export const KNOWN_OF_ACTORS = KNOWN.filter(
+  (option) => !["timeoutMs", "replicas"].includes(option),
+);
 
 type Constraints = Omit<Define, "type" | "callable" | "kind" | "source">;
 
@@ -58,18 +63,17 @@ export function toConstraints(
   defaultName: string,
   options: CallableOptions,
 ): Constraints {
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) refuse(key, `is not an option; these are: ${[...KNOWN].join(", ")}`);
-  }
-  const { retriesMax = 3, priority = 0, replicas, timeoutMs } = options;
+  if (kind === "function") expectKnownOptions("mesh.remote()", options, KNOWN);
+  const { name = defaultName, retriesMax = 3, priority = 0, replicas, timeoutMs } = options;
+  if (typeof name !== "string") refuse("name", `must be a text, not ${shown(name)}`);
   expectInteger("retriesMax", retriesMax, 0, 1_000);
   expectInteger("priority", priority, -1_000, 1_000);
   if (replicas !== undefined) expectReplicas(replicas);
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 31_536_000_000)) {
-    refuse("timeoutMs", `must be a positive number of milliseconds, not ${timeoutMs}`);
+  if (timeoutMs !== undefined && !isWithin(timeoutMs, 0.001, 31_536_000_000)) {
+    refuse("timeoutMs", `must be a positive number of milliseconds, not ${shown(timeoutMs)}`);
   }
   return {
-    name: (options.name ?? defaultName).slice(0, 256) || "anonymous",
+    name: name.slice(0, 256) || "anonymous",
     demands: {
       cpuMilli: milli("cpus", options.cpus ?? (kind === "function" ? 1 : 0)),
       gpuMilli: milli("gpus", options.gpus ?? 0),
@@ -89,6 +93,9 @@ export const expectReplicas = (replicas: number): number =>
   expectInteger("replicas", replicas, 1, REPLICAS_MAX);
 
 function customDemands(resources: Readonly<Record<string, number>>): Record<string, number> {
+  if (typeof resources !== "object" || resources === null) {
+    refuse("resources", `must be an object such as { licence: 1 }, not ${shown(resources)}`);
+  }
   const amounts = Object.entries(resources).map(([name, amount]) => [
     name,
     milli(`resources.${name}`, amount),
@@ -97,15 +104,20 @@ function customDemands(resources: Readonly<Record<string, number>>): Record<stri
 }
 
 function milli(option: string, amount: number): number {
+  if (!isWithin(amount, 0, 1_000_000)) {
+    refuse(option, `must be a number of 0 or more, not ${shown(amount)}`);
+  }
   const thousandths = Math.round(amount * MILLI);
-  if (!(amount >= 0 && amount <= 1_000_000)) refuse(option, `must be 0 or more, not ${amount}`);
   if (amount > 0 && thousandths === 0) refuse(option, `must be at least 0.001, not ${amount}`);
   return thousandths;
 }
 
+const isWithin = (value: unknown, min: number, max: number): boolean =>
+  typeof value === "number" && value >= min && value <= max;
+
 function expectInteger(option: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  return refuse(option, `must be an integer from ${min} to ${max}, not ${value}`);
+  return refuse(option, `must be an integer from ${min} to ${max}, not ${shown(value)}`);
 }
 
 function refuse(option: string, why: string): never {

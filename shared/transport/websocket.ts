@@ -77,11 +77,18 @@ export function openWebSocket(
       cancelDeadline();
       resolve(webSocketTransport(socket));
     });
-    socket.addEventListener("error", (event) => refuse(errorOf(event).message ?? "it failed"));
+    socket.addEventListener("error", (event) => refuse(whyOf(event)));
     socket.addEventListener("close", (event) => {
       refuse(`closed with ${(event as { code?: number }).code ?? 1006}`);
     });
   });
+}
+
+/** OpenSSL says over two lines that a server without TLS did not answer as one with it. */
+function whyOf(event: object): string {
+  const { code, message = "it failed" } = errorOf(event);
+  if (code === "EPROTO") return "it does not speak TLS there; is it http: and not https:?";
+  return message.trimEnd();
 }
 
 /** Browsers tell nothing about an error; `ws` adds a code and a message. */

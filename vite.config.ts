@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin, type UserConfig } from "vite";
 
 const inProject = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const PAGES = ["contribute", "dashboard", "console"];
+const PAGES = ["contribute", "dashboard", "console", "diagnose"];
 
 /** Vite would put an empty module in its place, which fails in the page of a user. */
 const refuseNode: Plugin = {

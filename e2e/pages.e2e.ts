@@ -131,6 +131,7 @@ test("every control of every page has a name", async ({ started: { tokens }, tab
     { address: `/contribute#token=${tokens.contribute}`, expected: "Graphics processor" },
     { address: `/dashboard#token=${tokens.view}`, expected: "all" },
     { address: `/console#token=${tokens.submit}`, expected: "Driver source" },
+    { address: `/diagnose#token=${tokens.contribute}`, expected: "Copy report" },
     { address: "/contribute", expected: "Use this token" },
   ];
   for (const { address, expected } of pages) {

@@ -5,7 +5,7 @@ import { MeshError } from "../../shared/errors.ts";
 
 /** Folders of what `npm run build` made for browsers. */
 export interface BuiltFiles {
-  /** `contribute/index.html`, `dashboard/index.html`, `console/index.html` and `assets/`. */
+  /** `contribute/index.html` and so on for each page, and `assets/`. */
   readonly pages: string;
   /** `manta.js`: the SDK as one module. */
   readonly sdk: string;
@@ -13,7 +13,7 @@ export interface BuiltFiles {
   readonly cage: string;
 }
 
-const PAGES = ["contribute", "dashboard", "console"] as const;
+const PAGES = ["contribute", "dashboard", "console", "diagnose"] as const;
 
 /** Serve the pages. They are public; what they can do depends on the token they are opened with. */
 export function servePages(files: BuiltFiles): Hono {

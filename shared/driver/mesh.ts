@@ -241,7 +241,11 @@ export class Mesh {
     return this.#driver.explain(ref.id);
   }
 
-  /** Everyone in the mesh: what each does, and by which paths it moved how many bytes. */
+  /**
+   * Everyone in the mesh: what each does, and its links: the path to each other peer, why it is no
+   * better one (`reason`), the round trip in milliseconds, how many connections it is striped over
+   * (`lanes`, if not one), and how many bytes of objects it moved. A few seconds old: peers tell it with their heartbeats.
+   */
   async peers(): Promise<PeerSummary[]> {
     return (await this.#driver.ask({ what: "peers" })).peers!;
   }

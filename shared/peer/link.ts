@@ -85,6 +85,7 @@ export class Link {
   #reason: string | undefined;
   #pingedMs = -Infinity;
   #chunksSent = 0;
+  #undelivered: { readonly chunks: number; readonly resolve: () => void }[] = [];
 
   constructor(options: LinkOptions) {
     const { peer, transport, reason, clock, account, openLane } = options;
@@ -188,6 +189,13 @@ export class Link {
     return this.#lanes.send(encodeFrame({ ...header, number: this.#chunksSent++ }, payload));
   }
 
+  /** Resolves when the other end has delivered every part that was sent until now, or at the end. */
+  delivered(): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    this.ping();
+    return new Promise((resolve) => this.#undelivered.push({ chunks: this.#chunksSent, resolve }));
+  }
+
   /** What is queued is sent first. */
   close(reason: CloseReason): void {
     if (!this.#isOpen) return;
@@ -231,6 +239,7 @@ export class Link {
   }
 
   #closeLanes(): void {
+    this.#settleDelivered(Infinity);
     this.#lanes.close();
     for (const lane of this.#lanesOfOther) lane.close({ code: "done" });
   }
@@ -267,9 +276,16 @@ export class Link {
       return this.send({ type: "link-ping", atMs, answeredChunks: this.#arrivals.delivered });
     }
     if (answeredChunks === this.#chunksSent) this.#lanes.delivered();
+    this.#settleDelivered(answeredChunks);
     const { clock, account } = this.#options;
     const roundTripMs = this.#roundTrip.measured(clock.nowMs() - atMs);
     if (roundTripMs !== undefined) account?.roundTrip(roundTripMs);
+  }
+
+  #settleDelivered(chunks: number): void {
+    for (const waiter of this.#undelivered) if (waiter.chunks <= chunks) waiter.resolve();
+    this.#undelivered = this.#undelivered.filter((waiter) => waiter.chunks > chunks);
+    if (this.#undelivered.length > 0 && this.#isOpen) this.ping();
   }
 
   #setReason(reason: string | undefined): void {

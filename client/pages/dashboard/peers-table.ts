@@ -1,6 +1,6 @@
 import type { LinkCounters, PeerSummary } from "../../../shared/protocol/messages.ts";
 import { byId, html, setAttributes, setText } from "../page/elements.ts";
-import { formatBytes, formatCount, formatDuration } from "../page/format.ts";
+import { formatBytes, formatCount, formatDuration, plural } from "../page/format.ts";
 import { KeyedList, type Row } from "../page/keyed-list.ts";
 import { pathWords } from "../page/path-words.ts";
 
@@ -117,9 +117,17 @@ function linkRow(nameOf: NameOf): Row<LinkGroup> {
       const times = links.length > 1 ? ` ×${links.length}` : "";
       setText(chip, `${label}${times}`);
       setAttributes(chip, { "data-tone": tone, "data-path": path });
+      const roundTripMs = Math.max(...links.map((link) => link.roundTripMs ?? 0));
+      const lanes = Math.max(...links.map((link) => link.lanes ?? 1));
       const bytes = links.reduce((sum, link) => sum + link.sentBytes + link.receivedBytes, 0);
       const reason = path === "relay" ? links.find((link) => link.reason)?.reason : undefined;
-      const parts = [PATH_NAMES[path], formatBytes(bytes), reason ?? ""].filter(Boolean);
+      const parts = [
+        PATH_NAMES[path],
+        lanes > 1 ? plural(lanes, "lane") : "",
+        roundTripMs > 0 ? `${formatDuration(roundTripMs)} round trip` : "",
+        formatBytes(bytes),
+        reason ?? "",
+      ].filter(Boolean);
       setText(what, parts.join(", "));
       setAttributes(element, { title: `to ${links.map((link) => nameOf(link.peer)).join(", ")}` });
     },

@@ -6,6 +6,7 @@ const PAGES: readonly (readonly [page: PageName, title: string])[] = [
   ["contribute", "Contribute"],
   ["dashboard", "Dashboard"],
   ["console", "Console"],
+  ["diagnose", "Diagnose"],
 ];
 
 /** Fill the page's header: the brand and the way to the other pages. */

@@ -1,7 +1,7 @@
 /** Where the SDK's `connect()` looks for a token when it runs in a page. */
 const SHARED_KEY = "manta-token";
 
-export type PageName = "contribute" | "dashboard" | "console";
+export type PageName = "contribute" | "dashboard" | "console" | "diagnose";
 
 /** What this module needs of `window`, so that it can be tested without one. */
 export interface PageWindow {

@@ -2,7 +2,7 @@ import { expect, type Page } from "playwright/test";
 import { startMesh } from "manta";
 import { controls } from "./support/accessible.ts";
 import { test } from "./support/mesh-test.ts";
-import { readmeDriver } from "./support/readme.ts";
+import { documentedPrograms } from "./support/documented-programs.ts";
 import { never } from "./support/tasks.ts";
 
 /** The coordinator's own pages, as people use them. */
@@ -21,7 +21,7 @@ test("the console runs the driver of README.md as it stands", async ({
   started: { tokens },
   tabs,
 }) => {
-  const { source, prints } = readmeDriver();
+  const { source, prints } = documentedPrograms("README.md")[0]!;
   const page = await tabs.open(`/console#token=${tokens.submit}`);
   await runInConsole(page, source);
   await expect(page.getByRole("status")).toContainText("Finished");

@@ -15,6 +15,7 @@ import { findActor, listActors } from "./actor-queries.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 const KEEPERS_TOLD_MAX = 2 * REPLICAS_MAX;
+const HOLDERS_TOLD_MAX = 8;
 const TASKS_LISTED_MAX = 200;
 const OBJECTS_LISTED_MAX = 200;
 const PEERS_LISTED_MAX = 10_000;
@@ -113,7 +114,7 @@ function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explan
       : (record.error?.message ??
         `object ${object} is there (${record.sizeBytes} bytes${copiesText(plane, record)})`);
   const state = { pending: "waiting", sealed: "done", failed: "failed" } as const;
-  return { text, state: state[record.phase], story: [] };
+  return { text, state: state[record.phase], story: [holdersText(plane, record)] };
 }
 
 function copiesText(plane: ControlPlane, record: ObjectRecord): string {
@@ -122,6 +123,19 @@ function copiesText(plane: ControlPlane, record: ObjectRecord): string {
   const cached = others > 0 ? `, and ${others} more have a copy for now` : "";
   const wanted = Math.max(record.replicas, 1);
   return `, ${record.keepers.length} of ${wanted} copies kept by ${keepersOf(plane, record).join(", ")}${cached}`;
+}
+
+/** Who has refs to an object: why it is not freed. */
+function holdersText({ directory, peers }: ControlPlane, { id, holds }: ObjectRecord): string {
+  const holders: string[] = [];
+  for (const [peer, objects] of directory.heldBy) {
+    if (objects.has(id)) holders.push(peers.get(peer)?.name ?? peer);
+  }
+  const others = holds - holders.length;
+  if (others > 0) holders.push(`${others} unfinished task(s) or other objects`);
+  const listed = holders.slice(0, HOLDERS_TOLD_MAX).join(", ");
+  const more = holders.length - HOLDERS_TOLD_MAX;
+  return `held by ${listed || "nobody"}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 function storyOf(task: TaskRecord, nowMs: number): string[] {

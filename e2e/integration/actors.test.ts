@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { start, startMesh, type MeshError, type StartedMesh } from "manta";
+import { expect, test } from "vitest";
+import { start, startMesh, type MeshError } from "manta";
 import { failure } from "./failure.ts";
+import { sharedMesh } from "./shared-mesh.ts";
 
 /** Actors on real processes. */
-let started: StartedMesh;
+const started = sharedMesh({ workers: 2, cpus: 1 });
 const mesh = () => started.mesh;
-
-beforeAll(async () => {
-  started = await startMesh({ workers: 2, cpus: 1 });
-});
-afterAll(() => started.mesh.close());
 
 class Counter {
   #count: number;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startMesh, type ObjectRef, type StartedMesh } from "manta";
+import { meshIsEmpty } from "../support/empty-mesh.ts";
 import { failure } from "./failure.ts";
 
 /** Results that only workers have, when their worker is killed with -9. Real processes throughout. */
@@ -11,10 +12,7 @@ beforeEach(async () => {
 
 /** Whatever happened, nothing is left when all refs are gone. */
 afterEach(async () => {
-  for (;;) {
-    const { objects } = await started.mesh.summary();
-    if (objects === 0) break;
-  }
+  await meshIsEmpty(started);
   await started.mesh.close();
 });
 

@@ -114,3 +114,22 @@ test("what a worker that was killed with -9 had on disk is removed by the next o
   await expect.poll(() => readdir(spillDir)).toEqual([]);
   await started.mesh.close();
 });
+
+test("the executors of a worker read the same memory, whoever made the value", async () => {
+  started = await startMesh({ workers: 1, cpus: 2, spillDir });
+  const { mesh } = started;
+  const makeOn = mesh.remote((length: number) => new Int32Array(length));
+  // Two tasks that run at a time can meet only in memory that both have.
+  const meet = mesh.remote(async (cells: Int32Array) => {
+    const endMs = Date.now() + 10_000;
+    Atomics.add(cells, 0, 1);
+    while (Atomics.load(cells, 0) < 2 && Date.now() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return Atomics.load(cells, 0);
+  });
+  for (const ref of [makeOn(MIB), await mesh.put(new Int32Array(MIB))]) {
+    expect(await mesh.get([meet(ref), meet(ref)])).toEqual([2, 2]);
+  }
+  await mesh.close();
+});

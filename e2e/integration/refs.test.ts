@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { MeshError, connect, start, startMesh, type ObjectRef, type StartedMesh } from "manta";
+import { expect, test } from "vitest";
+import { MeshError, connect, start, startMesh, type ObjectRef } from "manta";
 import { failure } from "./failure.ts";
+import { sharedMesh } from "./shared-mesh.ts";
 
 /** Who holds what, and for how long: refs that are let go of early, late, or not at all. */
-let started: StartedMesh;
+const started = sharedMesh({ workers: 1, cpus: 1 });
 const mesh = () => started.mesh;
-
-beforeAll(async () => {
-  started = await startMesh({ workers: 1, cpus: 1 });
-});
-afterAll(() => started.mesh.close());
 
 class Keeper {
   async slow(): Promise<number> {

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { MeshError, ObjectRef, start, startMesh, type StartedMesh } from "manta";
+import { expect, test } from "vitest";
+import { MeshError, ObjectRef, start } from "manta";
 import { failure } from "./failure.ts";
+import { sharedMesh } from "./shared-mesh.ts";
 import { processId } from "./process-id.ts";
 
 /** Tasks and objects on real processes: one coordinator, two Node workers with one CPU each. */
-let started: StartedMesh;
+const started = sharedMesh({ workers: 2, cpus: 1 });
 const mesh = () => started.mesh;
-
-beforeAll(async () => {
-  started = await startMesh({ workers: 2, cpus: 1 });
-});
-afterAll(() => started.mesh.close());
 
 test("a function runs on a worker and its value comes back", async () => {
   const square = mesh().remote((x: number) => x * x);

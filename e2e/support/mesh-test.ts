@@ -6,6 +6,7 @@ import {
   type Page,
 } from "playwright/test";
 import { connect, startMesh, type Mesh, type StartedMesh } from "manta";
+import { meshIsEmpty } from "./empty-mesh.ts";
 
 import { relayConnections } from "./relayed-page.ts";
 import type { UdpRelay } from "./udp-relay.ts";
@@ -95,12 +96,14 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     },
     { scope: "worker" },
   ],
-  mesh: async ({ started: { url, tokens } }, use) => {
+  mesh: async ({ started }, use) => {
+    const { url, tokens } = started;
     const mesh = await connect(url, { token: tokens.submit, name: "test" });
     // That a worker is missing is no news: tabs come later.
     mesh.onWarning = () => {};
     await use(mesh);
     await mesh.close();
+    await meshIsEmpty(started);
   },
   tabs: async ({ browser, started }, use) => {
     const tabs = new Tabs(browser, started);

@@ -8,6 +8,8 @@ const STALLED_MS_MAX = 15_000;
 
 export interface ActorCall {
   readonly actor: ActorId;
+  /** The life that it is for: it runs in that one or not at all. */
+  readonly life: number;
   readonly caller: PeerId;
   readonly result: ObjectId;
   readonly program: Program;
@@ -31,6 +33,8 @@ export interface Endpoint {
 export class DataPlane {
   readonly #world: World;
   readonly #endpoints = new Map<PeerId, Endpoint>();
+  /** Whose state each checkpoint is: nobody else may be restored from it. */
+  readonly states = new Map<ObjectId, ActorId>();
 
   constructor(world: World) {
     this.#world = world;

@@ -1,4 +1,5 @@
 import type { CallableId, ObjectId } from "../../shared/ids.ts";
+import type { ActorOptions } from "../../shared/protocol/actor-options.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
 import type { Expectation } from "./expectations.ts";
@@ -107,7 +108,18 @@ export class DriverPlan {
 
   #createActor(): void {
     const callable = this.#world.pick(this.#actorClasses);
-    if (callable) this.#submit(callable, this.#someHeld(1), []);
+    if (!callable) return;
+    const world = this.#world;
+    const named = world.prng.chance(1, 4) && { name: `n${world.below(3)}` };
+    const naming = named && {
+      named,
+      ...(world.prng.chance(1, 2) ? { getIfExists: true } : {}),
+    };
+    const { result, ...program } = this.#program([]);
+    // What a constructor gives is never big.
+    const small = { ...program, result: result === "big" ? "small" : result } as const;
+    const args = { dependencies: this.#someHeld(1), contained: [] };
+    this.#driver.submit({ callable, program: small, ...args, ...(naming ? { naming } : {}) });
   }
 
   #callSome(): void {
@@ -120,7 +132,7 @@ export class DriverPlan {
 
   #endSome(): void {
     const actor = this.#world.pick(this.#driver.actors.values());
-    if (actor) this.#driver.endActor(actor);
+    if (actor) this.#driver.endActor(actor, this.#world.prng.chance(1, 2));
   }
 
   #cancelSome(): void {
@@ -167,6 +179,16 @@ export class DriverPlan {
     };
   }
 
+  #treatment(): ActorOptions {
+    const { prng } = this.#world;
+    return {
+      restartsMax: prng.below(4) - 1,
+      methods: [],
+      ...(prng.chance(1, 2) ? { savesState: true, checkpointEvery: 1 + prng.below(3) } : {}),
+      ...(prng.chance(1, 4) ? { isDetached: true } : {}),
+    };
+  }
+
   #callable(kind: Define["kind"]): Define {
     const { prng } = this.#world;
     const isHopeless = kind === "function" && this.#functions.length > 0 && prng.chance(1, 10);
@@ -188,6 +210,7 @@ export class DriverPlan {
       ...where,
       retriesMax: prng.below(5),
       priority: prng.below(3) - 1,
+      ...(isActor ? { actor: this.#treatment() } : {}),
     };
   }
 

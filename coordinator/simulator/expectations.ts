@@ -19,6 +19,8 @@ export interface Expectation {
   reads: number;
   /** How often the coordinator was asked for it. */
   asked: number;
+  /** Its value tells nothing: the actor may be another one of that name. */
+  isOpaque?: boolean;
 }
 
 export interface KnownActor {
@@ -26,11 +28,17 @@ export interface KnownActor {
   readonly creation: Expectation;
   readonly calls: Set<Expectation>;
   worker: PeerId | undefined;
+  life: number;
   isOver: boolean;
 }
 
 /** Failures that faults of the mesh excuse, and nothing else does. */
-const OF_FAULTS = new Set<ErrorCode>(["RETRIES_EXHAUSTED", "OBJECT_LOST", "ACTOR_DIED"]);
+const OF_FAULTS = new Set<ErrorCode>([
+  "RETRIES_EXHAUSTED",
+  "OBJECT_LOST",
+  "ACTOR_DIED",
+  "ACTOR_UNAVAILABLE",
+]);
 
 /** @throws if nothing that happened explains that the object came to this end. */
 export function checkFailure(world: World, expected: Expectation, code: ErrorCode): void {

@@ -40,6 +40,11 @@ export function checkPlane(plane: ControlPlane): void {
     invariant(plane.callables.has(task.group.id), `${task.id}: its callable is forgotten`);
   }
   invariant(payloads.size === scheduler.tasks.size - final, "payloads without a task");
+  for (const [actor, { name }] of plane.actors.unended()) {
+    invariant(scheduler.tasks.has(actor as string as TaskId), `${actor} is said not to have ended`);
+    const owner = name && plane.actors.named(name);
+    invariant(!name || owner === actor, `${actor} and ${owner} have the same name`);
+  }
   invariant(plane.actors.living === alive, "the registry and the scheduler count other actors");
   for (const record of directory.objects.values()) {
     if (record.phase !== "pending") continue;

@@ -77,9 +77,13 @@ class Simulation {
     this.#runWhile(() =>
       this.#liveDrivers().some((driver) => !this.#drivers.get(driver)!.finish()),
     );
-    this.#runWhile(() => this.#leftovers().length > 0);
+    const janitor = this.#spawnJanitor();
     this.#runWhile(() => {
-      for (const peer of [...this.#liveDrivers(), ...this.#workers]) peer.leave("done");
+      this.#endDetached(janitor);
+      return this.#leftovers().length > 0;
+    });
+    this.#runWhile(() => {
+      for (const peer of [janitor, ...this.#liveDrivers(), ...this.#workers]) peer.leave("done");
       return this.#mesh.coordinator.plane.peers.size > 0;
     });
     this.#checkEmpty();
@@ -93,6 +97,18 @@ class Simulation {
       virtualMs: world.nowMs,
       digest: world.digest,
     };
+  }
+
+  /** Ends what has outlived its driver. */
+  #spawnJanitor(): VirtualDriver {
+    return new VirtualDriver(this.#mesh, helloOf("driver", "janitor", "node"), () => {});
+  }
+
+  #endDetached(janitor: VirtualDriver): void {
+    if (!janitor.isJoined) return;
+    for (const [actor, { define }] of this.#mesh.coordinator.plane.actors.unended()) {
+      if (define.actor?.isDetached) janitor.endForeign(actor);
+    }
   }
 
   #runUntil(atMs: number): void {

@@ -5,6 +5,7 @@ import type {
   Define,
   Hello,
   ObjectState,
+  Submit,
 } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import type { CallAnswer } from "./data-plane.ts";
@@ -20,6 +21,8 @@ export interface Submission {
   readonly program: Program;
   readonly dependencies: readonly Expectation[];
   readonly contained: readonly Expectation[];
+  /** Of an actor. */
+  readonly naming?: Pick<Submit, "named" | "getIfExists">;
 }
 
 /**
@@ -51,7 +54,7 @@ export class VirtualDriver extends VirtualPeer {
     return [...this.#unsettled.values()];
   }
 
-  submit({ callable, program, dependencies, contained }: Submission): Expectation {
+  submit({ callable, program, dependencies, contained, naming }: Submission): Expectation {
     const task = this.newId<TaskId>();
     const object = task as string as ObjectId;
     const isActor = callable.kind === "actor-class";
@@ -65,6 +68,7 @@ export class VirtualDriver extends VirtualPeer {
       args: encode(program),
       ...(dependencies.length > 0 ? { dependencies: idsOf(dependencies) } : {}),
       ...(contained.length > 0 ? { contained: idsOf(contained) } : {}),
+      ...naming,
     });
     const args = [...dependencies, ...contained];
     const expected = this.#expect(object, isActor ? "actor" : "task", args);
@@ -74,7 +78,9 @@ export class VirtualDriver extends VirtualPeer {
     if (!isActor) return expected;
     const id = object as string as ActorId;
     const actor = { id, creation: expected, calls: new Set<Expectation>() };
-    this.actors.set(id, { ...actor, worker: undefined, isOver: false });
+    if (naming?.named) expected.excuses.add("NAME_TAKEN");
+    if (naming?.getIfExists) expected.isOpaque = true;
+    this.actors.set(id, { ...actor, worker: undefined, life: -1, isOver: false });
     this.send({ type: "locate-actor", actor: id });
     return expected;
   }
@@ -94,13 +100,19 @@ export class VirtualDriver extends VirtualPeer {
     if (program.result === "throws") expected.excuses.add("TASK_FAILED");
     this.#unsettled.set(result, expected);
     actor.calls.add(expected);
-    const call = { actor: actor.id, caller: this.self, result, program };
+    const { id, life } = actor;
+    const call = { actor: id, life, caller: this.self, result, program };
     this.mesh.dataPlane.call(actor.worker!, call, (answer) => this.#onAnswer(expected, answer));
   }
 
-  endActor(actor: KnownActor): void {
-    actor.creation.excuses.add("ACTOR_DIED").add("TASK_CANCELLED");
-    this.send({ type: "end-actor", actor: actor.id });
+  endActor(actor: KnownActor, restart = false): void {
+    actor.creation.excuses.add("ACTOR_DIED").add("TASK_CANCELLED").add("ACTOR_UNAVAILABLE");
+    this.send({ type: "end-actor", actor: actor.id, ...(restart ? { restart } : {}) });
+  }
+
+  /** End what has outlived its own driver. */
+  endForeign(actor: ActorId): void {
+    this.send({ type: "end-actor", actor });
   }
 
   cancel(expected: Expectation): void {
@@ -124,6 +136,7 @@ export class VirtualDriver extends VirtualPeer {
 
   /** Get the value of a held object, and check it. */
   readHeld(expected: Expectation): void {
+    if (expected.isOpaque) return;
     expected.reads += 1;
     const go = (state: ObjectState) =>
       this.read(state, (outcome) => this.#wasRead(expected, outcome));
@@ -234,11 +247,22 @@ export class VirtualDriver extends VirtualPeer {
   #onActor(message: Extract<CoordinatorMessage, { type: "actor-located" }>): void {
     const actor = this.actors.get(message.actor);
     if (!actor) return;
-    actor.worker = message.worker;
-    if (!message.error) return;
+    if (message.sameAs) return void this.actors.delete(actor.id);
+    const { worker, life = 0, error: end } = message;
+    actor.worker = worker;
+    if (!end) {
+      if (life > actor.life) this.#giveUpCalls(actor, "ACTOR_UNAVAILABLE", "it lives again");
+      actor.life = life;
+      return;
+    }
     actor.isOver = true;
     this.actors.delete(actor.id);
-    const error = { code: "ACTOR_DIED", message: message.error.message } as const;
+    this.#giveUpCalls(actor, "ACTOR_DIED", end.message);
+  }
+
+  /** This life of the actor is over: what was not answered will not be. */
+  #giveUpCalls(actor: KnownActor, code: ErrorCode, message: string): void {
+    const error = { code, message };
     for (const call of actor.calls) {
       const { object, state } = call;
       if (!state) {
@@ -251,6 +275,7 @@ export class VirtualDriver extends VirtualPeer {
         this.#fulfil(call, { object, error: { ...error, code: "OBJECT_LOST" } });
       }
     }
+    actor.calls.clear();
   }
 
   #onAnswer(call: Expectation, { inline, error }: CallAnswer): void {

@@ -1,4 +1,5 @@
-import type { ObjectId } from "../../shared/ids.ts";
+import { invariant } from "../../shared/errors.ts";
+import type { ActorId, ObjectId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -7,7 +8,6 @@ import type {
   Run,
 } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
-import type { Outcome } from "../../shared/worker/executor-api.ts";
 import { emptyState } from "../../shared/worker/machine/state.ts";
 import { step } from "../../shared/worker/machine/step.ts";
 import type {
@@ -16,6 +16,7 @@ import type {
   MachineState,
   OrderKey,
   OrderRecord,
+  Outcome,
 } from "../../shared/worker/machine/types.ts";
 import type { ActorCall, CallAnswer } from "./data-plane.ts";
 import { BIG_BYTES, decodeProgram, encode, type Content, type Program } from "./program.ts";
@@ -57,6 +58,8 @@ export class VirtualWorker extends VirtualPeer {
   readonly #states = new Map<ObjectId, ObjectState>();
   /** How many jobs hold a ref; the coordinator is told of the first and the last. */
   readonly #holds = new Map<ObjectId, number>();
+  readonly #hosted = new Map<ActorId, { readonly life: number; readonly savesState: boolean }>();
+  #isRetired = false;
   #ordersMade = 0;
 
   constructor(
@@ -130,8 +133,19 @@ export class VirtualWorker extends VirtualPeer {
     }
   }
 
+  /** States first, so that actors move with theirs; from then on they take no calls here. */
+  override retire(reason: string): void {
+    if (this.isJoined && !this.#isRetired) {
+      this.#isRetired = true;
+      for (const actor of this.#hosted.keys()) this.#saveState(actor, true);
+    }
+    super.retire(reason);
+  }
+
   override call(call: ActorCall, answer: (answer: CallAnswer) => void): void {
-    const { actor, caller, result, program } = call;
+    const { actor, life, caller, result, program } = call;
+    // Who calls a life that is not here hears nothing, and will be told where it lives.
+    if (this.#isRetired || this.#hosted.get(actor)?.life !== life) return;
     const key = this.#take({ program, result, run: undefined, caller, answer });
     this.#feed({ type: "call-received", key, actor, caller, missing: [] });
   }
@@ -142,6 +156,11 @@ export class VirtualWorker extends VirtualPeer {
     const { task, attempt, dependencies = [] } = run;
     const program = decodeProgram(run.args);
     const result = task as string as ObjectId;
+    if (run.restores) {
+      const state = dependencies.at(-1)!.object;
+      const owner = this.mesh.dataPlane.states.get(state);
+      invariant(owner === (task as string), `${task} is restored from ${owner}'s state`);
+    }
     const key = this.#take({ program, result, run, caller: undefined, answer: undefined });
     for (const state of dependencies) this.#states.set(state.object, state);
     const refusal = dependencies.find(({ error }) => error)?.error;
@@ -171,7 +190,7 @@ export class VirtualWorker extends VirtualPeer {
   #begin(key: OrderKey): number | "crash" {
     const { world } = this.mesh;
     const job = this.#jobs.get(key);
-    if (job?.run && world.strikes(world.scenario.executorCrashPermille)) {
+    if (job && world.strikes(world.scenario.executorCrashPermille)) {
       world.losses += 1;
       return "crash";
     }
@@ -229,15 +248,22 @@ export class VirtualWorker extends VirtualPeer {
         return this.#report(effect.order, effect.outcome);
       case "drop-actor":
         if (effect.tell) {
-          this.send({ type: "actor-ended", actor: effect.actor, error: effect.error });
+          const { actor, life, error, isFinal } = effect;
+          this.send({ type: "actor-ended", actor, life, error, isFinal });
         }
+        this.#hosted.delete(effect.actor);
         return;
       case "end-actor": {
         const { executor, key } = effect;
         const outcome = { key, ranForMs: 0 };
         return this.after(1, () => this.#feed({ type: "order-finished", executor, outcome }));
       }
-      case "host-actor":
+      case "host-actor": {
+        const { actor, life, callable } = effect;
+        const savesState = this.#defines.get(callable)?.actor?.savesState === true;
+        this.#hosted.set(actor, { life, savesState });
+        return;
+      }
       case "stop-fetch":
     }
   }
@@ -253,6 +279,11 @@ export class VirtualWorker extends VirtualPeer {
   #report(order: OrderRecord, outcome: Outcome): void {
     const job = this.#jobs.get(order.key)!;
     this.#jobs.delete(order.key);
+    // Its caller will be told where the actor lives now, or that it does not.
+    if (outcome.over) return this.#letGo(job.held);
+    if (order.kind === "call" && this.mesh.world.prng.chance(1, 3)) {
+      this.#saveState(order.actor, false);
+    }
     const { program, run, answer, caller, content, held } = job;
     const isBig = program.result === "big";
     if (run && content && !outcome.error) this.#reportDone(run, content, isBig, outcome.ranForMs);
@@ -268,6 +299,16 @@ export class VirtualWorker extends VirtualPeer {
     // A caller tells the coordinator by another way that it holds the refs in an answer.
     if (run) this.#letGo(held);
     else this.after(HAND_OVER_MS, () => this.#letGo(held));
+  }
+
+  #saveState(actor: ActorId, isHandOver: boolean): void {
+    const hosted = this.#hosted.get(actor);
+    if (!hosted?.savesState) return;
+    const object = this.newId<ObjectId>();
+    this.mesh.dataPlane.states.set(object, actor);
+    this.put({ of: object, refs: [] }, this.mesh.world.prng.chance(1, 2), undefined, 2);
+    this.send({ type: "actor-saved", actor, life: hosted.life, object, isHandOver });
+    this.send({ type: "release", objects: [object] });
   }
 
   #reportDone(run: Run, content: Content, isBig: boolean, ranForMs: number): void {

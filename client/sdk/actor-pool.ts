@@ -40,7 +40,7 @@ export class ActorPool<Actor extends object> {
     values: Iterable<Value>,
   ): AsyncGenerator<Awaited<Result>, void, undefined> {
     for (const value of values) this.submit(call, value);
-    while (this.hasNext()) yield (await this.getNext()) as Awaited<Result>;
+    while (this.hasNext()) yield await this.getNext<Awaited<Result>>();
   }
 
   /** The results as they come. */
@@ -49,7 +49,7 @@ export class ActorPool<Actor extends object> {
     values: Iterable<Value>,
   ): AsyncGenerator<Awaited<Result>, void, undefined> {
     for (const value of values) this.submit(call, value);
-    while (this.hasNext()) yield (await this.getNextUnordered()) as Awaited<Result>;
+    while (this.hasNext()) yield await this.getNextUnordered<Awaited<Result>>();
   }
 
   /** Call an actor as soon as one is idle. Its result is given by `getNext`, among the others. */

@@ -90,6 +90,7 @@ export function endActor(
   actor.endByMs = atMs + ACTOR_END_MS_MAX;
   state.ending.add(actor.id);
   refuseWaiting(state, actor, effects);
+  disposeIfDone(state, actor, atMs, effects);
 }
 
 /** Calls that were not started are for the next life of the actor, if there is one. */
@@ -104,13 +105,24 @@ export function refuseWaiting(
   }
 }
 
-/** Actors that are to end and have nothing under way have the last word; after their time, not. */
-export function retireEnded(state: MachineState, atMs: number, effects: MachineEffect[]): void {
+/** An actor that is to end and has nothing under way has the last word. */
+export function disposeIfDone(
+  state: MachineState,
+  actor: ActorRecord,
+  atMs: number,
+  effects: MachineEffect[],
+): void {
+  const isDone = actor.endByMs !== undefined && actor.running.size === 0;
+  if (isDone && !actor.disposing) dispose(state, actor, atMs, effects);
+}
+
+/** Those whose time to end is over: the first to be told so is the first in line. */
+export function dropOverdue(state: MachineState, atMs: number, effects: MachineEffect[]): void {
   for (const id of state.ending) {
     const actor = state.actors.get(id);
     invariant(actor?.endByMs !== undefined, `${id} does not end`);
-    if (atMs >= actor.endByMs) dropEnded(state, actor, atMs, effects);
-    else if (actor.running.size === 0 && !actor.disposing) dispose(state, actor, atMs, effects);
+    if (atMs < actor.endByMs) return;
+    dropEnded(state, actor, atMs, effects);
   }
 }
 

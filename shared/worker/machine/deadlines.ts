@@ -1,4 +1,4 @@
-import { retireActor } from "./actors.ts";
+import { dropOverdue, retireActor } from "./actors.ts";
 import { countPool, executorDied, overtake, stopPool } from "./executors.ts";
 import { failed, timedOut } from "./failures.ts";
 import { settle } from "./orders.ts";
@@ -26,6 +26,7 @@ export function checkDeadlines(state: MachineState, atMs: number, effects: Machi
     else if (executor.role === "tasks") checkFirst(state, executor, atMs, effects);
     else if (executor.endings.size > 0) checkSilence(state, executor, atMs, effects);
   }
+  dropOverdue(state, atMs, effects);
   // A copy: when a shared executor is stopped, all that it constructs goes.
   for (const id of Array.from(state.creating)) {
     const actor = state.actors.get(id);

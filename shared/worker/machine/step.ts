@@ -3,11 +3,11 @@ import type { ActorId, TaskId } from "../../ids.ts";
 import type { WireError } from "../../protocol/schema.ts";
 import {
   addCall,
+  disposeIfDone,
   dropEnded,
   endActor,
   refuseWaiting,
   retireActor,
-  retireEnded,
   startCalls,
 } from "./actors.ts";
 import { demandsKey, fits, noAmounts } from "./amounts.ts";
@@ -169,6 +169,10 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     if (order?.kind === "task") learn(state, order, event.outcome.ranForMs);
     if (order?.kind === "create-actor") finishCreation(state, order, event, effects);
     else if (order) settle(state, order, event.outcome, effects);
+    if (order?.kind === "call") {
+      const actor = state.actors.get(order.actor);
+      if (actor) disposeIfDone(state, actor, event.atMs, effects);
+    }
     if (executor.role === "tasks") proceed(state, executor, event.atMs, effects);
     else executor.progressAtMs = event.atMs;
   },
@@ -189,7 +193,6 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
 export function step(state: MachineState, event: MachineEvent): MachineEffect[] {
   const effects: MachineEffect[] = [];
   (handlers[event.type] as Handler<MachineEvent["type"]>)(state, event, effects);
-  if (state.ending.size > 0) retireEnded(state, event.atMs, effects);
   startFetches(state, effects);
   startReady(state, event.atMs, effects);
   keepWarm(state, event.atMs, effects);

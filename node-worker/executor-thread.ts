@@ -26,6 +26,7 @@ serveExecutor(nodeEndpoint(workerData), {
   allocate: (byteLength) => new Uint8Array(new SharedArrayBuffer(byteLength)),
   later: (callback) => setImmediate(callback),
   collect: collectGarbage,
+  loadPackaging: () => import("../shared/packaging/ship-function.ts"),
   // tfjs takes 400 ms to import: only threads that use it pay.
   loadTensorflow: async (settings, onMeasured) => {
     const { loadTensorflow } = await import("./executor-tensorflow.ts");

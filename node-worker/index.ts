@@ -18,7 +18,8 @@ import { defaultStoreBytes } from "../shared/node/default-store-bytes.ts";
 import { NodeSpillFiles } from "../shared/node/node-spill-files.ts";
 import { FileSpill } from "../shared/objects/spill-files.ts";
 import { removeLeftovers, SpillFolder } from "../shared/node/spill-folder.ts";
-import { WorkerAgent, type WorkerSnapshot } from "../shared/worker/agent.ts";
+import { WorkerAgent } from "../shared/worker/agent.ts";
+import type { WorkerSnapshot } from "../shared/worker/worker-snapshot.ts";
 import { Membership } from "../shared/worker/membership.ts";
 import { ThreadSpawner } from "./thread-spawner.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "vitest";
 import { MeshError } from "../shared/errors.ts";
-import type { CallableId, ObjectId } from "../shared/ids.ts";
+import type { CallableId, ObjectId, PeerId } from "../shared/ids.ts";
 import { decodeValue, encodeValue } from "../shared/objects/codec.ts";
 import type { Define } from "../shared/protocol/messages.ts";
 import type {
@@ -20,6 +20,7 @@ class Agent {
   readonly ready: Promise<void>;
   readonly ended: Promise<string>;
   readonly backends: BackendReport[] = [];
+  onLocate = (): void => {};
   readonly #waiting = new Map<string, (outcome: Outcome) => void>();
   #keys = 0;
 
@@ -35,6 +36,13 @@ class Agent {
         for (const outcome of outcomes) this.#waiting.get(outcome.key)?.(outcome);
       },
       onHold: () => {},
+      onNested: (message) => {
+        // Every object exists, and has to be fetched.
+        if (message.type !== "mesh" || message.message.type !== "locate-object") return;
+        this.onLocate();
+        const state = { object: message.message.object, locations: ["d" as PeerId] };
+        this.handle.tell({ type: "news", news: { type: "object-located", state } });
+      },
       onRelease: () => {},
       onBackendChosen: (report) => void this.backends.push(report),
       fetch,
@@ -87,10 +95,8 @@ test("`self` is the global object, as in tabs", async () => {
 test("an endless loop is stopped", async () => {
   let sawLoop!: () => void;
   const looping = new Promise<void>((resolve) => (sawLoop = resolve));
-  const agent = new Agent(async () => {
-    sawLoop();
-    return new Uint8Array();
-  });
+  const agent = new Agent();
+  agent.onLocate = sawLoop;
   void agent.start("(box) => { box.in.get(); for (;;); }", [{ in: { ref: "d.1" } }]);
   await looping;
   agent.handle.stop();

@@ -4,7 +4,11 @@ type Id<Name extends string> = string & { readonly [brand]: Name };
 
 /** A connected worker or driver. Chosen by the coordinator, such as `n4k2x9q1` or `b7d0m3za`. */
 export type PeerId = Id<"PeerId">;
-/** `<submitter's PeerId>.<counter>`: unique without asking anyone, and it names who made it. */
+/**
+ * `<submitter's PeerId>.<counter>`: unique without asking anyone, and it names who made it. Executors
+ * of one worker count each for itself: `<worker's PeerId>.<executor>x<counter>`. Counters are in
+ * base 32, so that `x` cannot be in one.
+ */
 export type TaskId = Id<"TaskId">;
 export type ObjectId = Id<"ObjectId">;
 export type ActorId = Id<"ActorId">;
@@ -18,17 +22,21 @@ export type JobId = Id<"JobId">;
 /** The object that holds what a task returns has the task's own id. */
 export const resultOf = (task: TaskId): ObjectId => task as string as ObjectId;
 
-/** Makes the ids of one peer. */
+/** What all ids begin with that are made by this executor of a worker. */
+export const executorPrefix = (worker: PeerId, executor: number): string =>
+  `${worker}.${executor}x`;
+
+/** Makes the ids of one peer, or of one executor. */
 export class IdSequence {
   readonly #prefix: string;
   #next = 0;
 
-  constructor(peer: PeerId) {
-    this.#prefix = `${peer}.`;
+  constructor(peer: PeerId, prefix = `${peer}.`) {
+    this.#prefix = prefix;
   }
 
   next<T extends TaskId | ObjectId | ActorId | CallableId | LinkName>(): T {
-    return (this.#prefix + (this.#next++).toString(36)) as T;
+    return (this.#prefix + (this.#next++).toString(32)) as T;
   }
 }
 

@@ -2,12 +2,13 @@ import { systemClock } from "../../shared/clock.ts";
 import { MeshError } from "../../shared/errors.ts";
 import type { LocalStore } from "../../shared/objects/local-store.ts";
 import type { MeshPeerOptions } from "../../shared/peer/mesh-peer.ts";
-import type { Runtime } from "../../shared/protocol/messages.ts";
+import { driverMessages, type Runtime } from "../../shared/protocol/messages.ts";
 import { coordinatorUrl } from "../../shared/session/coordinator-url.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
 import { readTarget, tokenIn, type DriverTarget } from "./driver-target.ts";
 import { Driver } from "../../shared/driver/driver.ts";
 import { Mesh } from "../../shared/driver/mesh.ts";
+import * as packaging from "../../shared/packaging/ship-function.ts";
 import { SessionPort } from "../../shared/driver/session-port.ts";
 
 export interface ConnectOptions {
@@ -101,7 +102,16 @@ export async function connectWith(
     const driver = new Driver(port);
     port.start((news) => driver.receive(news));
     void driver.ended.then(() => paths.close());
-    const mesh = new Mesh(driver, onClose);
+    const mesh = new Mesh(driver, {
+      packaging,
+      complaint: (define) =>
+        driverMessages.accepts(define) ? undefined : driverMessages.complaint(define),
+      async close() {
+        driver.close("mesh.close() was called");
+        await driver.ended;
+        await onClose();
+      },
+    });
     // oxlint-disable-next-line no-console -- a warning nobody asked for must still reach a person
     mesh.onWarning = (text) => console.warn(`manta: ${text}`);
     return mesh;

@@ -68,7 +68,9 @@ test("only its driver ends an actor, and its room is given to others", () => {
   const actor = "d.1" as ActorId;
   mesh.submit("d.2");
   mesh.driver("e");
-  expect(() => mesh.receive("e", { type: "end-actor", actor })).toThrow(/e may not change d\.1/);
+  expect(() => mesh.receive("e", { type: "end-actor", actor })).toThrow(
+    /e may not end d\.1: it belongs to another job/,
+  );
   expect(mesh.sent()).toEqual([]);
   mesh.receive("d", { type: "end-actor", actor });
   expect(mesh.sentInShort()).toEqual(["stop-actor w1", "define w1", "run w1"]);

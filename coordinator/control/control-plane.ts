@@ -29,15 +29,16 @@ import { Acquaintances } from "./acquaintances.ts";
 import { DETACHED_JOB, DetachedClasses } from "./detached-classes.ts";
 import { EarlyInterest } from "./early-interest.ts";
 import { EarlyResults } from "./early-results.ts";
+import { jobOf, NestedCallables } from "./nested-tasks.ts";
 import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
-import { freed, objectStateOf, sealedFrom } from "./object-state.ts";
+import { locatedMessage, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
 import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
 import { mayLiveAgain, Submissions } from "./submissions.ts";
-import { schedulerEventOf, type Untimed } from "./task-messages.ts";
+import { requireOfJob, schedulerEventOf, type Untimed } from "./task-messages.ts";
 import type { ControlPorts, PeerIntroduction, PeerRecord } from "./types.ts";
 
 /** What is to be done, by whichever of the two machines or here. */
@@ -58,6 +59,7 @@ export class ControlPlane {
   readonly directory = emptyDirectoryState();
   readonly peers = new Map<PeerId, PeerRecord>();
   readonly callables = new Map<CallableId, Define>();
+  readonly nested = new NestedCallables();
   readonly settled = new SettledTasks();
   readonly actors: ActorRegistry;
   readonly submissions: Submissions;
@@ -122,9 +124,8 @@ export class ControlPlane {
       this.#unwanted(worker, object);
     }
     for (const { object, peers } of this.#early.expired(atMs)) {
-      for (const peer of peers) {
-        this.#queue.push({ type: "answer", peer, object, record: undefined });
-      }
+      const record = undefined;
+      for (const peer of peers) this.#queue.push({ type: "answer", peer, object, record });
     }
     this.#settleEffects();
   }
@@ -153,7 +154,7 @@ export class ControlPlane {
         from.links = message.links ?? from.links;
         from.storedBytes = message.storedBytes;
         from.spilledBytes = message.spilledBytes ?? 0;
-        return this.#schedule(schedulerEventOf(from, message));
+        return this.#schedule(schedulerEventOf(from, message, this.scheduler));
       case "define":
         return this.#define(from, message);
       case "submit":
@@ -172,12 +173,16 @@ export class ControlPlane {
       case "task-returned":
         return this.submissions.takeBack(peer, message);
       case "cancel-task":
+      case "task-blocked":
+      case "task-resumed":
       case "task-failed":
       case "actor-ended":
-        return this.#schedule(schedulerEventOf(from, message));
+        return this.#schedule(schedulerEventOf(from, message, this.scheduler));
       case "end-actor":
-        if (!this.actors.isPublic(message.actor)) requireMine(from, message.actor);
-        return this.#schedule(schedulerEventOf(from, message));
+        if (!this.actors.isPublic(message.actor)) {
+          requireOfJob(from, message.actor as string as TaskId, message.parent, this.scheduler);
+        }
+        return this.#schedule(schedulerEventOf(from, message, this.scheduler));
       case "locate-actor":
         return this.actors.watch(message.actor, peer);
       case "introduce-me":
@@ -196,7 +201,7 @@ export class ControlPlane {
       case "actor-saved":
         return this.submissions.saveState(peer, message);
       case "leaving":
-        this.#schedule(schedulerEventOf(from, message));
+        this.#schedule(schedulerEventOf(from, message, this.scheduler));
         return this.replicator.peerLeaving(peer);
       case "promise-object": {
         this.#direct(directoryEventOf(from, message));
@@ -230,13 +235,13 @@ export class ControlPlane {
 
   #define(from: PeerRecord, define: Define): void {
     requireMine(from, define.callable);
-    if (this.callables.has(define.callable)) return;
+    const job = jobOf(from, define.parent, this.scheduler);
+    if (!job || this.callables.has(define.callable)) return;
+    if (define.parent && !this.nested.add(job, define, this)) return;
     this.callables.set(define.callable, define);
     const { isDetached } = define.actor ?? {};
     if (isDetached) this.detached.add(define.callable, from.peer);
-    this.#schedule(
-      classDefined(define, isDetached ? DETACHED_JOB : (from.peer as string as JobId)),
-    );
+    this.#schedule(classDefined(define, isDetached ? DETACHED_JOB : job));
   }
 
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
@@ -276,7 +281,8 @@ export class ControlPlane {
     const job = peer as string as JobId;
     if (record.role === "driver") {
       const classes = [...(this.scheduler.jobs.get(job)?.classes ?? [])];
-      const callables = classes.map(({ id }) => id);
+      const callables = [...new Set(classes.map(({ callable }) => callable))];
+      this.nested.jobEnded(job);
       for (const callable of callables) this.callables.delete(callable);
       this.#schedule({ type: "job-ended", job });
       this.#queue.push({ type: "forget-callables", callables });
@@ -377,15 +383,9 @@ export class ControlPlane {
         }
         return;
       case "answer": {
-        const state = effect.record
-          ? objectStateOf(effect.record)
-          : { object: effect.object, error: freed(effect.object) };
-        const worker = effect.record?.madeBy;
-        return this.#ports.send(
-          effect.peer,
-          worker ? { type: "object-located", state, worker } : { type: "object-located", state },
-          state.inline?.byteLength ?? 0,
-        );
+        const message = locatedMessage(effect.object, effect.record);
+        const valueBytes = message.state.inline?.byteLength ?? 0;
+        return this.#ports.send(effect.peer, message, valueBytes);
       }
       case "forget-callables":
         return forgetCallables(this.peers, effect.callables, this.#ports);
@@ -406,7 +406,7 @@ export class ControlPlane {
   #run({ worker, task, attempt }: { worker: PeerId; task: TaskId; attempt: number }): void {
     const payload = this.submissions.payloads.get(task);
     const scheduled = this.scheduler.tasks.get(task);
-    const define = scheduled && this.callables.get(scheduled.group.id);
+    const define = scheduled && this.callables.get(scheduled.group.callable);
     // An effect before this one in the queue may have ended the task.
     if (!payload || !define || scheduled.attempt !== attempt) return;
     const missing = this.submissions.pendingOf(payload.dependencies);

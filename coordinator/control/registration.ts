@@ -5,6 +5,7 @@ import type { Define, Hello } from "../../shared/protocol/messages.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
 import type { SchedulerEvent } from "../scheduler/types.ts";
 import type { ControlPorts, PeerRecord } from "./types.ts";
+import { nestedClassOf } from "./nested-tasks.ts";
 
 /**
  * What is kept of a peer's introduction. `runtime` is a label too, and what the peer says it is: a
@@ -84,3 +85,12 @@ export function forgetCallables(
     }
   }
 }
+/** The class of those of its tasks that other tasks submit; see {@link nestedClassOf}. */
+export const nestedClassDefined = (define: Define, job: JobId): Omit<ClassDefined, "atMs"> => ({
+  ...classDefined(define, job),
+  id: nestedClassOf(define.callable),
+  callable: define.callable,
+  isNested: true,
+  // Between its own priority and the next.
+  priority: define.priority + 0.5,
+});

@@ -1,5 +1,6 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
+  isMadeBy,
   makerOf,
   resultOf,
   type ActorId,
@@ -13,10 +14,12 @@ import type { WireError } from "../../shared/protocol/schema.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
 import type { ActorRegistry } from "./actor-registry.ts";
-import type { DetachedClasses } from "./detached-classes.ts";
+import { DETACHED_JOB, type DetachedClasses } from "./detached-classes.ts";
 import { Lineage } from "./lineage.ts";
+import { jobOf, nestedClassOf, type NestedCallables } from "./nested-tasks.ts";
 import { requireMine } from "./object-messages.ts";
 import { freed, lostText, sealedFrom } from "./object-state.ts";
+import { nestedClassDefined } from "./registration.ts";
 import { planRemake } from "./remake.ts";
 import { SavedStates } from "./saved-states.ts";
 import type { Payload, PeerRecord } from "./types.ts";
@@ -31,6 +34,7 @@ interface Plane {
   readonly callables: ReadonlyMap<CallableId, Define>;
   readonly actors: ActorRegistry;
   readonly detached: DetachedClasses;
+  readonly nested: NestedCallables;
   readonly nowMs: number;
 }
 
@@ -66,25 +70,34 @@ export class Submissions {
 
   /** @throws MeshError `PROTOCOL_VIOLATION` if the peer may not submit that. */
   submit(from: PeerRecord, submit: Submit): void {
-    const { task, callable, args, dependencies = NONE, contained = NONE } = submit;
+    const { task, args, dependencies = NONE, contained = NONE, parent } = submit;
     requireMine(from, task);
-    requireMine(from, callable);
-    const { directory, callables } = this.#plane;
+    const { directory, callables, scheduler, nested } = this.#plane;
+    const callable = nested.resolve(submit.callable);
     const object = resultOf(task);
     if (directory.objects.has(object)) {
       // Sent again: it is under way, or its outcome is known.
       return this.#machines.direct({ type: "located", peer: from.peer, object });
     }
-    const define = callables.get(callable);
-    if (!define) throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined`);
+    const job = jobOf(from, parent, scheduler);
+    const define = job && callables.get(callable);
+    const owner = scheduler.classes.get(callable)?.job;
+    const isDetached = owner === DETACHED_JOB && isMadeBy(submit.callable, from.peer);
+    if (job && (!define || (owner !== job && !isDetached))) {
+      throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined in this job`);
+    }
     const unavailable = this.#firstUnavailable(dependencies, contained);
     const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
     this.#machines.direct({ type: "object-promised", ...promised });
+    if (!define) {
+      const message = `${task} was not run: the task that submitted it, ${parent}, is not on ${from.name} any more`;
+      return this.fail(task, { code: "TASK_CANCELLED", message });
+    }
     if (define.kind === "actor-class" && !this.#register(submit, define)) return;
 
     if (unavailable) return this.fail(task, unavailable);
     const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
-    this.#start(task, { callable, args, dependencies, held });
+    this.#start(task, { callable, args, dependencies, held, ...(parent ? { parent } : {}) });
   }
 
   /** @returns whether it is to be constructed: its name may be taken. */
@@ -239,16 +252,29 @@ export class Submissions {
   }
 
   #start(task: TaskId, payload: Payload, again?: Pick<TaskRecord, "attempt" | "losses">): void {
-    const { callable, dependencies, held } = payload;
+    const { dependencies, held, parent } = payload;
     this.payloads.set(task, payload);
     if (held.length > 0) this.#machines.direct({ type: "task-held", objects: held });
     const missing = this.pendingOf(dependencies);
     const atMs = this.#plane.nowMs;
-    this.#machines.schedule(
-      again
-        ? { type: "task-submitted", task, class: callable, missing, again, atMs }
-        : { type: "task-submitted", task, class: callable, missing, atMs },
-    );
+    const event = { type: "task-submitted", task, class: this.#classOf(payload), missing } as const;
+    if (again || parent) {
+      const more = { ...(again ? { again } : {}), ...(parent ? { parent } : {}) };
+      this.#machines.schedule({ ...event, ...more, atMs });
+    } else this.#machines.schedule({ ...event, atMs });
+  }
+
+  /** Tasks that tasks submit have a class of their own, made when the first one comes. */
+  #classOf({ callable, parent }: Payload): CallableId {
+    const define = this.#plane.callables.get(callable)!;
+    if (!parent || define.kind === "actor-class") return callable;
+    const id = nestedClassOf(callable);
+    const { classes } = this.#plane.scheduler;
+    if (!classes.has(id)) {
+      const defined = nestedClassDefined(define, classes.get(callable)!.job);
+      this.#machines.schedule({ ...defined, atMs: this.#plane.nowMs });
+    }
+    return id;
   }
 
   /**

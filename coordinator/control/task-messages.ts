@@ -1,27 +1,48 @@
 import type { PeerMessage } from "../../shared/protocol/messages.ts";
-import type { SchedulerEvent } from "../scheduler/types.ts";
-import { requireMine } from "./object-messages.ts";
+import { MeshError } from "../../shared/errors.ts";
+import { isMadeBy, type TaskId } from "../../shared/ids.ts";
+import type { SchedulerEvent, SchedulerState } from "../scheduler/types.ts";
+import { jobOf } from "./nested-tasks.ts";
 import type { PeerRecord } from "./types.ts";
 
 export type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
 type TaskMessage = Extract<
   PeerMessage,
-  { type: "heartbeat" | "cancel-task" | "task-failed" | "actor-ended" | "end-actor" | "leaving" }
+  {
+    type:
+      | "heartbeat"
+      | "cancel-task"
+      | "task-blocked"
+      | "task-resumed"
+      | "task-failed"
+      | "actor-ended"
+      | "end-actor"
+      | "leaving";
+  }
 >;
 
 /**
  * What a peer's message about tasks and actors means to the scheduler.
  * @throws MeshError `PROTOCOL_VIOLATION` if the peer may not say that of this task.
  */
-export function schedulerEventOf(from: PeerRecord, message: TaskMessage): Untimed<SchedulerEvent> {
+export function schedulerEventOf(
+  from: PeerRecord,
+  message: TaskMessage,
+  scheduler: SchedulerState,
+): Untimed<SchedulerEvent> {
   const { peer: worker } = from;
   switch (message.type) {
     case "heartbeat":
       return { type: "heartbeat", worker, tasks: message.tasks };
     case "cancel-task":
-      requireMine(from, message.task);
-      return { type: "task-cancelled", task: message.task, why: "its driver cancelled it" };
+      requireOfJob(from, message.task, message.parent, scheduler);
+      return { type: "task-cancelled", task: message.task, why: `${whoOf(message)} cancelled it` };
+    case "task-blocked":
+    case "task-resumed": {
+      const { type, task, attempt } = message;
+      return { type, worker, task, attempt };
+    }
     case "task-failed": {
       const { task, attempt, error } = message;
       return { type: "task-failed", worker, task, attempt, error };
@@ -35,4 +56,21 @@ export function schedulerEventOf(from: PeerRecord, message: TaskMessage): Untime
       return { type: "actor-unwanted", actor, why: `${from.name} ended it`, restart };
     }
   }
+}
+
+const whoOf = ({ parent }: { readonly parent?: TaskId }): string =>
+  parent ? `its task ${parent}` : "its driver";
+
+/** @throws MeshError `PROTOCOL_VIOLATION` if the task or actor belongs to another job. */
+export function requireOfJob(
+  from: PeerRecord,
+  task: TaskId,
+  parent: TaskId | undefined,
+  scheduler: SchedulerState,
+): void {
+  if (isMadeBy(task, from.peer)) return;
+  const job = scheduler.tasks.get(task)?.group.job;
+  if (!job || job === jobOf(from, parent, scheduler)) return;
+  const message = `${from.peer} may not end ${task}: it belongs to another job`;
+  throw new MeshError("PROTOCOL_VIOLATION", message);
 }

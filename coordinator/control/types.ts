@@ -52,6 +52,8 @@ export interface Payload {
   readonly dependencies: readonly ObjectId[];
   /** Dependencies and contained refs: held as long as the task is unfinished. */
   readonly held: readonly ObjectId[];
+  /** The task or actor that submitted it, if not a driver. */
+  readonly parent?: TaskId;
 }
 
 export interface ActorRecord {

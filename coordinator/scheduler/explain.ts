@@ -25,6 +25,9 @@ export function explainTask(state: SchedulerState, task: TaskRecord, atMs: numbe
           : `runs ${task.group.averageMs.toFixed(1)} ms on average`
       }`;
     case "running":
+      if (task.cpus === "lent") {
+        return `${name} runs on ${task.worker!.name} and waits for objects that are not made yet, such as results of tasks that it submitted; its CPUs serve others meanwhile`;
+      }
       return `${name} is with ${task.worker!.name} (attempt ${task.attempt + 1} of at most ${
         task.group.retriesMax + 1
       }), heard of ${Math.round(atMs - task.leasedMs)} ms ago`;

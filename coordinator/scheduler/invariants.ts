@@ -1,6 +1,7 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
+import { LENT_MAX } from "./lending.ts";
 import { PREFETCH_US } from "./placement.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
@@ -131,6 +132,8 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   let slow = 0;
   let launched = 0;
   let aheadUs = 0;
+  let lent = 0;
+  let overdrawnMilli = 0;
   for (const task of worker.assigned) {
     invariant(task.worker === worker, `${task.id}: two workers claim it`);
     if (task.state === "running") launched += 1;
@@ -140,7 +143,14 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
     if (isSlow || task.group.isActor) change(held, task.group.demands, 1);
     if (worker.prefetched.has(task)) aheadUs += task.expectedUs;
     else change(used, task.group.demands, 1);
+    const { cpuMilli } = task.group.demands;
+    if (task.cpus === "lent") {
+      lent += 1;
+      used.cpuMilli -= cpuMilli;
+      if (isSlow || task.group.isActor) held.cpuMilli -= cpuMilli;
+    } else if (task.cpus === "returned") overdrawnMilli += cpuMilli;
   }
+  invariant(lent === worker.lent && lent <= LENT_MAX, `${id}: lent is wrong`);
   invariant(launched === worker.launched, `${id}: launched is wrong`);
   invariant(slow === worker.slow, `${id}: slow is wrong`);
   invariant(aheadUs === worker.aheadUs, `${id}: the time ahead is wrong`);
@@ -155,7 +165,7 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   const next = worker.prefetched.first;
   const starts = next && fits(capacity, used, next.group.demands);
   invariant(!starts, `${id}: prefetched ${next?.id} could run`);
-  invariant(used.cpuMilli <= capacity.cpuMilli, `${id}: over its cpus`);
+  invariant(used.cpuMilli <= capacity.cpuMilli + overdrawnMilli, `${id}: over its cpus`);
   invariant(used.gpuMilli <= capacity.gpuMilli, `${id}: over its gpus`);
   invariant(used.memoryBytes <= capacity.memoryBytes, `${id}: over its memory`);
   for (const [name, amount] of used.custom) {

@@ -21,6 +21,8 @@ export const newWorker = (about: About, atMs: number): WorkerRecord => ({
   slow: 0,
   prefetched: new ChainedSet(SLOT.prefetched),
   aheadUs: 0,
+  lent: 0,
+  isDeep: false,
   demotedFrom: new Set(),
   lastSeenMs: atMs,
   tasksDone: 0,
@@ -35,6 +37,10 @@ export function newClass(
   const { id, job, name, isActor, demands, retriesMax, restartsMax = 0, priority } = given;
   return {
     id,
+    callable: given.callable ?? id,
+    isNested: given.isNested ?? false,
+    waits: false,
+    newest: undefined,
     job,
     name,
     isActor,

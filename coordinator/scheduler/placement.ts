@@ -200,8 +200,8 @@ function isAwaited(state: SchedulerState, worker: WorkerRecord): boolean {
 }
 
 /** What has not ended yet, and the construction of an actor, may take for ever. */
-function expectedUs({ isActor, averageMs }: SchedulingClass): number {
-  if (isActor || averageMs === undefined) return PREFETCH_US;
+function expectedUs({ isActor, averageMs, waits }: SchedulingClass): number {
+  if (isActor || averageMs === undefined || waits) return PREFETCH_US;
   return Math.min(PREFETCH_US, Math.round(averageMs * 1_000));
 }
 
@@ -226,6 +226,8 @@ function assign(worker: WorkerRecord, task: TaskRecord): void {
 
 /** A task of this worker ended: it may have room again for every class. */
 export function vacate(state: SchedulerState, task: TaskRecord): void {
+  takeBack(task);
+  task.cpus = "kept";
   const worker = task.worker!;
   const { demands, isActor } = task.group;
   worker.assigned.delete(task);
@@ -239,8 +241,23 @@ export function vacate(state: SchedulerState, task: TaskRecord): void {
   promote(worker);
 }
 
+/** What lent its CPUs (lending.ts) goes on, or ends. */
+export function takeBack(task: TaskRecord): void {
+  const { worker, group } = task;
+  if (!worker || task.cpus !== "lent") return;
+  task.cpus = "returned";
+  worker.lent -= 1;
+  worker.isDeep = false;
+  worker.used.cpuMilli += group.demands.cpuMilli;
+  if (holdsOn(task)) worker.held.cpuMilli += group.demands.cpuMilli;
+}
+
+/** Whether nobody knows when the task will free what it has. */
+export const holdsOn = (task: TaskRecord): boolean =>
+  task.group.isActor || (task.state === "running" && isSlow(task));
+
 /** The worker starts what it holds in order, as soon as it fits. */
-function startPrefetched(worker: WorkerRecord): void {
+export function startPrefetched(worker: WorkerRecord): void {
   for (let task = worker.prefetched.first; task; task = worker.prefetched.first) {
     if (!fits(worker.capacity, worker.used, task.group.demands)) return;
     worker.prefetched.delete(task);
@@ -251,6 +268,7 @@ function startPrefetched(worker: WorkerRecord): void {
 
 /** An actor was constructed: it keeps its resources, but is not under way any more. */
 export function settleIn(task: TaskRecord): void {
+  takeBack(task);
   const worker = task.worker!;
   land(worker, task);
   task.state = "alive";
@@ -268,7 +286,7 @@ function land(worker: WorkerRecord, task: TaskRecord): void {
 
 const isSlow = (task: TaskRecord): boolean => task.expectedUs === PREFETCH_US;
 
-function promote(worker: WorkerRecord): void {
+export function promote(worker: WorkerRecord): void {
   for (const pool of worker.demotedFrom) {
     pool.deep.delete(worker);
     pool.open.add(worker);
@@ -276,11 +294,22 @@ function promote(worker: WorkerRecord): void {
   worker.demotedFrom.clear();
 }
 
+/**
+ * What tasks submit goes before what waits, so that a recursion goes into the depth: in the order of
+ * their coming, all tasks of one level would start, and wait, before the first of the next.
+ */
+function enqueue(group: SchedulingClass, task: TaskRecord): void {
+  if (!group.isNested) return group.queue.add(task);
+  const { newest } = group;
+  group.queue.addAfter(task, newest?.parent === task.parent ? newest : undefined);
+  group.newest = task;
+}
+
 export function makeReady(state: SchedulerState, task: TaskRecord): void {
   const { group } = task;
   const { shape, priority } = group;
   task.state = "ready";
-  group.queue.add(task);
+  enqueue(group, task);
   if (group.queue.size > 1) return;
   let classes = shape.ready.get(priority);
   if (!classes) {

@@ -17,10 +17,12 @@ import {
   placeAtOnce,
   placeReadyTasks,
   settleIn,
+  takeBack,
   takeFromQueue,
   vacate,
 } from "./placement.ts";
 import { stuckText } from "./explain.ts";
+import { lend } from "./lending.ts";
 import { newClass, newWorker } from "./new-records.ts";
 import { leaveShape, offer, withdraw } from "./shapes.ts";
 import {
@@ -100,7 +102,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (job.classes.size === 0) state.jobs.delete(group.job);
   },
 
-  "task-submitted"(state, { task: id, class: classId, missing, again, atMs }, effects) {
+  "task-submitted"(state, { task: id, class: classId, missing, parent, again, atMs }, effects) {
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
     const group = state.classes.get(classId);
     invariant(group, `${id}: its class ${classId} was never defined`);
@@ -117,6 +119,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       leasedMs: 0,
       expectedUs: 0,
       missing: undefined,
+      parent,
+      cpus: "kept",
       returns: 0,
       story: undefined,
       places: [undefined, undefined, undefined, undefined, undefined],
@@ -204,6 +208,16 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     }
     worker.tasksFailed += 1;
     failTask(state, task, error, effects);
+  },
+
+  "task-blocked"(state, { worker, task: id, attempt }, effects) {
+    const task = state.tasks.get(id);
+    if (task?.worker?.id === worker && task.attempt === attempt) lend(state, task, effects);
+  },
+
+  "task-resumed"(state, { worker, task: id, attempt }) {
+    const task = state.tasks.get(id);
+    if (task?.worker?.id === worker && task.attempt === attempt) takeBack(task);
   },
 
   "task-cancelled"(state, { task: id, why, atMs }, effects) {

@@ -45,6 +45,10 @@ export interface TaskRecord extends Chained<TaskRecord> {
   expectedUs: number;
   /** Arguments that do not exist yet. Non-empty exactly while `state` is `waiting`. */
   missing: Set<ObjectId> | undefined;
+  /** The task or actor whose code submitted it, if not a driver. */
+  readonly parent: TaskId | undefined;
+  /** Its CPUs: `lent` to others while its code waits for objects, `returned` once it went on. */
+  cpus: "kept" | "lent" | "returned";
   /** How often a worker gave it back, because it could not have an argument. */
   returns: number;
   /** What went wrong so far; most tasks have no story. */
@@ -54,6 +58,10 @@ export interface TaskRecord extends Chained<TaskRecord> {
 /** What a driver defined: one function or class with its options. Its tasks wait in one queue. */
 export interface SchedulingClass {
   readonly id: CallableId;
+  /** A callable has two classes if tasks submit its tasks too. */
+  readonly callable: CallableId;
+  /** Of tasks that other tasks submitted: those of the newest parent go first, see `enqueue`. */
+  readonly isNested: boolean;
   readonly job: JobId;
   readonly name: string;
   readonly isActor: boolean;
@@ -65,6 +73,10 @@ export interface SchedulingClass {
   readonly shape: Shape;
   /** Exactly the tasks of this class in state `ready`, oldest first. */
   readonly queue: ChainedSet<TaskRecord>;
+  /** One of its tasks has waited for others: no telling how long the next one takes. */
+  waits: boolean;
+  /** If it is nested: the task that came last. */
+  newest: TaskRecord | undefined;
   /** Grows each time it is served; the class with the lowest goes next. */
   turn: number;
   /** Moving average of how long its tasks run; unknown before the first ends. */
@@ -127,6 +139,9 @@ export interface WorkerRecord {
   readonly prefetched: ChainedSet<TaskRecord>;
   /** Sum of `expectedUs` of `prefetched`. */
   aheadUs: number;
+  /** Tasks whose CPUs are lent, and whether there were too many. */
+  lent: number;
+  isDeep: boolean;
   /** Those in whose `open` this worker is missing because it had no room. */
   readonly demotedFrom: Set<Pool>;
   lastSeenMs: number;
@@ -190,6 +205,9 @@ export type SchedulerEvent = { readonly atMs: number } & (
   | ({
       readonly type: "class-defined";
       readonly id: CallableId;
+      /** Default: the same. */
+      readonly callable?: CallableId;
+      readonly isNested?: boolean;
       readonly job: JobId;
       readonly name: string;
       readonly isActor: boolean;
@@ -206,6 +224,7 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly class: CallableId;
       /** Arguments that do not exist yet. */
       readonly missing: readonly ObjectId[];
+      readonly parent?: TaskId;
       /** Its next attempt, if its result is made again. */
       readonly again?: Pick<TaskRecord, "attempt" | "losses">;
     }
@@ -232,6 +251,13 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly task: TaskId;
       readonly attempt: number;
       readonly error: WireError;
+    }
+  /** Its code waits for objects that are not made yet; or it goes on. */
+  | {
+      readonly type: "task-blocked" | "task-resumed";
+      readonly worker: PeerId;
+      readonly task: TaskId;
+      readonly attempt: number;
     }
   | { readonly type: "task-cancelled"; readonly task: TaskId; readonly why: string }
   | {

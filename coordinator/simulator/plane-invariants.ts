@@ -37,7 +37,7 @@ export function checkPlane(plane: ControlPlane): void {
       const home = plane.actors.workerOf(task.id as string as ActorId);
       invariant(home === task.worker?.id, `actor ${task.id} is said to live elsewhere`);
     } else invariant(payloads.has(task.id), `${task.id} is scheduled without its payload`);
-    invariant(plane.callables.has(task.group.id), `${task.id}: its callable is forgotten`);
+    invariant(plane.callables.has(task.group.callable), `${task.id}: its callable is forgotten`);
   }
   invariant(payloads.size === scheduler.tasks.size - final, "payloads without a task");
   for (const [actor, { name }] of plane.actors.unended()) {

@@ -54,6 +54,17 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
     this.#append({ set: this, element, previous: this.#end, next: this.#end });
   }
 
+  /**
+   * Insert `element` behind `earlier`, or before all others if that is not there.
+   * @throws Error if it is in a set of the same slot: a bug.
+   */
+  addAfter(element: K, earlier: K | undefined): void {
+    if (element.places[this.#slot]) throw new Error("the element is in a set of this kind");
+    const at = earlier?.places[this.#slot];
+    const previous = at?.set === this ? at : this.#end;
+    this.#insert({ set: this, element, previous, next: previous.next });
+  }
+
   delete(element: K): boolean {
     const place = element.places[this.#slot];
     if (place?.set !== this) return false;
@@ -71,11 +82,15 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
   }
 
   #append(place: Place<K>): void {
-    const last = this.#end.previous;
-    place.previous = last;
+    place.previous = this.#end.previous;
     place.next = this.#end;
-    last.next = place;
-    this.#end.previous = place;
+    this.#insert(place);
+  }
+
+  /** Between those that it names as its neighbours. */
+  #insert(place: Place<K>): void {
+    place.previous.next = place;
+    place.next.previous = place;
     place.element.places[this.#slot] = place;
     this.#size += 1;
   }

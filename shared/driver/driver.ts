@@ -38,13 +38,13 @@ type Query = Omit<Extract<SubmitterMessage, { type: "query" }>, "type" | "reques
  */
 export class Driver {
   readonly port: MeshPort;
-  readonly ids: IdSequence;
   readonly objects: ObjectTable;
   /** Resolves when the connection is over. */
   readonly ended: Promise<MeshError>;
   onWarning: (text: string) => void = () => {};
   readonly #answers = new Map<number, (answer: Answer) => void>();
-  readonly #refs: RefCodec;
+  /** Refs and handles in values. */
+  readonly refs: RefCodec;
   readonly #collectedHandles = new FinalizationRegistry<ActorId>((actor) =>
     this.port.forgetActor(actor),
   );
@@ -54,21 +54,25 @@ export class Driver {
   /** What the mesh has to say comes to {@link receive}. */
   constructor(port: MeshPort) {
     this.port = port;
-    this.ids = port.ids;
-    this.#refs = {
+    this.refs = {
       toWire: (value) => this.#refToWire(value),
       fromWire: (wire) => this.#refFromWire(wire),
     };
     this.objects = new ObjectTable({
       clock: port.clock,
-      refs: this.#refs,
+      refs: this.refs,
       locate: (object) => port.send({ type: "locate-object", object }),
-      hold: (object) => port.send({ type: "hold", objects: [object] }),
+      hold: (objects) => port.send({ type: "hold", objects }),
       release: (objects) => port.send({ type: "release", objects }),
       fetch: (state, signal) => port.fetch(state, signal),
+      onWaiting: port.onWaiting && ((isWaiting, isOwn) => port.onWaiting!(isWaiting, isOwn)),
       explain: async (object) => (await this.explain(object)).text,
     });
     this.ended = port.ended.then((error) => this.#end(error));
+  }
+
+  get ids(): IdSequence {
+    return this.port.ids;
   }
 
   /** Fails after the connection ended, with the reason. */
@@ -79,7 +83,7 @@ export class Driver {
   /** Make a value an object. */
   put(value: unknown, replicas = 1): ObjectRef {
     this.assertConnected();
-    const encoded = encodeValue(value, this.#refs);
+    const encoded = encodeValue(value, this.refs);
     expectFewRefs(encoded.contained);
     for (const inner of encoded.contained) this.share(inner);
     const object = this.ids.next<ObjectId>();
@@ -109,7 +113,7 @@ export class Driver {
   encodeArguments(args: readonly unknown[]): EncodedArguments {
     const dependencies: ObjectId[] = [];
     for (const arg of args) if (arg instanceof ObjectRef) dependencies.push(this.#use(arg));
-    const encoded = encodeValue(args, this.#refs);
+    const encoded = encodeValue(args, this.refs);
     if (encoded.byteLength > INLINE_BYTES_MAX) return this.#encodeLarge(args);
     expectFewRefs(encoded.contained);
     const own = new Set(dependencies);
@@ -127,7 +131,7 @@ export class Driver {
     const temporary: ObjectRef[] = [];
     const smaller = args.map((arg) => {
       if (arg instanceof ObjectRef) return arg;
-      if (encodeValue(arg, this.#refs).byteLength < SPLIT_BYTES_MIN) return arg;
+      if (encodeValue(arg, this.refs).byteLength < SPLIT_BYTES_MIN) return arg;
       const ref = this.put(arg);
       temporary.push(ref);
       return ref;
@@ -199,11 +203,6 @@ export class Driver {
     else this.objects.settle({ object, sizeBytes, locations: [worker] }, worker);
   }
 
-  /** The caller has ended this actor, or does not need it any more. */
-  endActor(actor: ActorId, restart: boolean): void {
-    this.port.send({ type: "end-actor", actor, ...(restart ? { restart } : {}) });
-  }
-
   /** Make sure that the coordinator knows an object, so that others can ask for it. */
   share(object: ObjectId): void {
     const entry = this.objects.entryOf(object);
@@ -262,9 +261,12 @@ export class Driver {
   }
 
   #use(ref: ObjectRef): ObjectId {
-    if (ref.table !== this.objects || ref.isDisposed || !this.objects.entryOf(ref.id)) {
-      const why = ref.table === this.objects ? "was disposed" : "belongs to another connection";
-      throw new MeshError("OBJECT_FREED", `${ref}, used as an argument, ${why}`);
+    if (ref.table !== this.objects || !this.objects.isLive(ref)) {
+      const why =
+        ref.table === this.objects
+          ? "was disposed, or its task has ended"
+          : "belongs to another connection";
+      throw new MeshError("OBJECT_FREED", `${ref}, used in a value, ${why}`);
     }
     return ref.id;
   }

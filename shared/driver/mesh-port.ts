@@ -55,6 +55,11 @@ export interface MeshPort {
   whenStored?(object: ObjectId): Promise<void>;
   /** The bytes of an object that exists. */
   fetch(state: ObjectState, signal?: AbortSignal): Promise<StoredBytes>;
+  /**
+   * Code waits for objects that are not made yet, or does not any more.
+   * @param isOwn one of them is what it has submitted itself.
+   */
+  onWaiting?(isWaiting: boolean, isOwn: boolean): void;
   call(request: CallRequest): Promise<AnsweredCall>;
   /** No handle to it is left here. */
   forgetActor(actor: ActorId): void;

@@ -8,8 +8,6 @@ import type {
   MeshSummary,
   PeerSummary,
 } from "../protocol/messages.ts";
-import { driverMessages } from "../protocol/messages.ts";
-import { shipClass, shipFunction, type Shipped } from "../packaging/ship-function.ts";
 import { actorId, isActorHandle, type ActorClass, type ActorHandle } from "./actor.ts";
 import {
   expectGroups,
@@ -18,6 +16,8 @@ import {
   type ActorClassOptions,
   type ActorPlan,
 } from "./actor-class-options.ts";
+import { keyOfDefine } from "../protocol/define-key.ts";
+import type { Shipped } from "../packaging/ship-function.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
@@ -31,17 +31,38 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
+/** Turns functions and classes into source. Not imported: executors load it only when they need it. */
+export interface Packaging {
+  shipFunction(fn: Function): Shipped;
+  shipClass(constructor: Function): Shipped;
+}
+
+/** @internal */
+export interface MeshSetting {
+  readonly packaging: Packaging;
+  /** Functions and classes with their options that the coordinator knows already. */
+  readonly defined?: Map<string, CallableId>;
+  /**
+   * The task or actor whose code uses this mesh, if it runs in one.
+   * @throws MeshError `TASK_CANCELLED` if it has ended.
+   */
+  readonly parent?: () => TaskId;
+  /** What is wrong with the options, if they can be checked here. */
+  complaint?(define: Define): string | undefined;
+  close(): Promise<void>;
+}
+
 /** A connection to a mesh. `connect` and `start` make one. */
 export class Mesh {
   readonly #driver: Driver;
-  readonly #onClose: () => Promise<void>;
-  /** Functions and classes with their options that the coordinator knows already. */
-  readonly #defined = new Map<string, CallableId>();
+  readonly #setting: MeshSetting;
+  readonly #defined: Map<string, CallableId>;
 
   /** @internal */
-  constructor(driver: Driver, onClose: () => Promise<void> = () => Promise.resolve()) {
+  constructor(driver: Driver, setting: MeshSetting) {
     this.#driver = driver;
-    this.#onClose = onClose;
+    this.#setting = setting;
+    this.#defined = setting.defined ?? new Map<string, CallableId>();
   }
 
   /** This driver's own id in the mesh. */
@@ -69,7 +90,7 @@ export class Mesh {
     fn: (...args: Args) => Result,
     options: CallableOptions = {},
   ): RemoteFunction<Args, Result> {
-    const shipped = shipFunction(fn);
+    const shipped = this.#setting.packaging.shipFunction(fn);
     if (shipped.isGenerator) {
       throw new MeshError(
         "INVALID_ARGUMENT",
@@ -97,7 +118,7 @@ export class Mesh {
     constructor: new (...args: Args) => T,
     options: ActorClassOptions = {},
   ): ActorClass<Args, T> {
-    const shipped = shipClass(constructor);
+    const shipped = this.#setting.packaging.shipClass(constructor);
     const { common, actor: treatment, naming } = toActorPlan(constructor, shipped, options);
     const constraints = {
       ...toConstraints("actor-class", shipped.name, common),
@@ -196,7 +217,8 @@ export class Mesh {
         origin?.kind === "call" ? `the result of ${origin.text}` : "no task of this driver";
       throw new MeshError("INVALID_ARGUMENT", `${ref} cannot be cancelled: it is ${what}`);
     }
-    this.#driver.port.send({ type: "cancel-task", task: ref.id as string as TaskId });
+    const task = ref.id as string as TaskId;
+    this.#driver.port.send({ type: "cancel-task", task, ...this.#origin() });
   }
 
   /**
@@ -232,7 +254,9 @@ export class Mesh {
   ): void {
     expectActorHandle(handle);
     expectKnownOptions("kill()", options, ["restart"]);
-    this.#driver.endActor(handle[actorId], options.restart === true);
+    const restart = options.restart === true ? { restart: true } : {};
+    const actor = handle[actorId];
+    this.#driver.port.send({ type: "end-actor", actor, ...restart, ...this.#origin() });
   }
 
   /** Why a result is not there yet, or what became of it. */
@@ -255,11 +279,12 @@ export class Mesh {
     return (await this.#driver.ask({ what: "mesh" })).mesh!;
   }
 
-  /** Leave: running tasks are cancelled, actors ended, objects freed. */
-  async close(): Promise<void> {
-    this.#driver.close("mesh.close() was called");
-    await this.#driver.ended;
-    await this.#onClose();
+  /**
+   * Leave: running tasks are cancelled, actors ended, objects freed. Inside a task or an actor it
+   * does nothing: that mesh is the job's.
+   */
+  close(): Promise<void> {
+    return this.#setting.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -273,12 +298,13 @@ export class Mesh {
   ): ObjectRef {
     const driver = this.#driver;
     driver.assertConnected();
+    const origin = this.#origin();
     const { temporary, ...encoded } = driver.encodeArguments(args);
     const task = driver.ids.next<TaskId>();
     driver.objects.create(resultOf(task), { kind: "task" });
     const ref = driver.objects.handle(resultOf(task));
     driver.port.send(
-      { type: "submit", task, callable, ...encoded, ...naming },
+      { type: "submit", task, callable, ...encoded, ...naming, ...origin },
       encoded.args.byteLength,
     );
     for (const temporaryRef of temporary) temporaryRef.dispose();
@@ -291,18 +317,25 @@ export class Mesh {
     { source }: Shipped,
     constraints: ReturnType<typeof toConstraints>,
   ): CallableId {
-    const key = JSON.stringify([kind, constraints, source]);
+    const key = keyOfDefine({ kind, source, ...constraints });
     const known = this.#defined.get(key);
     if (known) return known;
     const callable = this.#driver.ids.next<CallableId>();
+    const origin = this.#origin();
     const define: Define = { type: "define", callable, kind, source, ...constraints };
-    if (!driverMessages.accepts(define)) {
-      const complaint = driverMessages.complaint(define);
+    const complaint = this.#setting.complaint?.(define);
+    if (complaint !== undefined) {
       throw new MeshError("INVALID_ARGUMENT", `the options of ${constraints.name}: ${complaint}`);
     }
     this.#defined.set(key, callable);
-    this.#driver.port.send(define, source.length);
+    this.#driver.port.send({ ...define, ...origin }, source.length);
     return callable;
+  }
+
+  /** Whose code asks, if it is not the driver's own. */
+  #origin(): { readonly parent?: TaskId } {
+    const { parent } = this.#setting;
+    return parent ? { parent: parent() } : {};
   }
 }
 

@@ -19,13 +19,16 @@ export interface GetOptions {
 export class ObjectRef<T = unknown> {
   declare readonly [valueType]: T;
   readonly id: ObjectId;
+  /** @internal Which of the tasks of an executor it belongs to. */
+  readonly epoch: number;
   readonly #table: ObjectTable;
   #isDisposed = false;
 
   /** @internal Refs come from remote functions, actors and `put`. */
-  constructor(table: ObjectTable, id: ObjectId) {
+  constructor(table: ObjectTable, id: ObjectId, epoch = 0) {
     this.#table = table;
     this.id = id;
+    this.epoch = epoch;
   }
 
   /** @internal */

@@ -14,8 +14,10 @@ export interface ObjectTablePorts {
   readonly refs: RefCodec;
   /** Ask the coordinator where the object is; the answer comes to {@link ObjectTable.settle}. */
   locate(object: ObjectId): void;
-  hold(object: ObjectId): void;
+  hold(objects: ObjectId[]): void;
   release(objects: ObjectId[]): void;
+  /** Code begins to wait until objects are made, or none of it waits any more. */
+  onWaiting: ((isWaiting: boolean, isOwn: boolean) => void) | undefined;
   /** The bytes of an object that is not inline, from wherever it is. */
   fetch(state: ObjectState, signal: AbortSignal): Promise<StoredBytes>;
   /** One sentence on why the object is not there yet. */
@@ -29,10 +31,14 @@ export interface ObjectEntry {
   readonly origin: ObjectOrigin;
   /** Live handles, and what is under way with it. */
   holds: number;
+  /** Live handles alone. */
+  handles: number;
   /** Unset until it is made. */
   state: ObjectState | undefined;
   /** Who made it. */
   worker: PeerId | undefined;
+  /** The coordinator knows that it is held here. */
+  isHeld: boolean;
   /** The coordinator knows of it. Results of actor calls stay between caller and worker if small. */
   isShared: boolean;
   /** An answer of the coordinator is on its way. */
@@ -53,8 +59,13 @@ const TIMEOUT_MS_MAX = 31_536_000_000;
 export class ObjectTable {
   readonly #ports: ObjectTablePorts;
   readonly #entries = new Map<ObjectId, ObjectEntry>();
-  readonly #collected = new FinalizationRegistry<ObjectId>((id) => this.#letGo(id));
+  #collected = this.#registry(0);
+  #epoch = 0;
+  /** Objects from elsewhere that the coordinator is yet to be told of. */
+  #fresh: ObjectEntry[] = [];
   #released: ObjectId[] = [];
+  /** How much code waits for objects to be made; one set for each task of an executor. */
+  #waiting = new Set<object>();
   #end: MeshError | undefined;
 
   constructor(ports: ObjectTablePorts) {
@@ -76,8 +87,10 @@ export class ObjectTable {
       id,
       origin,
       holds: 0,
+      handles: 0,
       state: undefined,
       worker: undefined,
+      isHeld: true,
       isShared: origin.kind !== "call",
       isAwaited: true,
       waiters: undefined,
@@ -93,12 +106,30 @@ export class ObjectTable {
     if (!entry) {
       entry = this.create(id, { kind: "elsewhere" });
       entry.isAwaited = false;
-      this.#ports.hold(id);
+      entry.isHeld = false;
+      if (this.#fresh.length === 0) queueMicrotask(() => this.flushHolds());
+      this.#fresh.push(entry);
     }
     entry.holds += 1;
-    const ref = new ObjectRef<T>(this, id);
+    entry.handles += 1;
+    const ref = new ObjectRef<T>(this, id, this.#epoch);
     this.#collected.register(ref, id, ref);
     return ref;
+  }
+
+  /** Tell of the refs that came in, except those that are gone already. */
+  flushHolds(): void {
+    if (this.#fresh.length === 0) return;
+    const held: ObjectId[] = [];
+    for (const entry of this.#fresh) {
+      if (entry.holds === 0) continue;
+      entry.isHeld = true;
+      held.push(entry.id);
+    }
+    this.#fresh = [];
+    for (let at = 0; at < held.length; at += REFS_PER_MESSAGE_MAX) {
+      this.#ports.hold(held.slice(at, at + REFS_PER_MESSAGE_MAX));
+    }
   }
 
   /** The object was made, or never will be. */
@@ -115,7 +146,28 @@ export class ObjectTable {
 
   released(ref: ObjectRef): void {
     this.#collected.unregister(ref);
-    this.#letGo(ref.id);
+    this.#dropHandle(ref.id, ref.epoch);
+  }
+
+  /** Whether the ref can still be used here. */
+  isLive(ref: ObjectRef): boolean {
+    return ref.epoch === this.#epoch && !ref.isDisposed && this.#entries.has(ref.id);
+  }
+
+  /**
+   * The task that this executor ran has ended. Its refs end with it: nobody can wait until the
+   * garbage collector finds them.
+   */
+  endTask(): void {
+    this.#epoch += 1;
+    this.#waiting = new Set();
+    if (this.#entries.size === 0) return;
+    this.#collected = this.#registry(this.#epoch);
+    for (const entry of this.#entries.values()) {
+      const { handles } = entry;
+      entry.handles = 0;
+      if (handles > 0) this.#letGo(entry.id, handles);
+    }
   }
 
   /** The session is over: what is not there now will not come. */
@@ -139,7 +191,7 @@ export class ObjectTable {
     const startedMs = this.#ports.clock.nowMs();
     const entries = this.#openAll(refs, timeoutMs);
     try {
-      const { pending } = await this.whenSettled(entries, entries.length, timeoutMs);
+      const { pending } = await this.#awaitSettled(entries, entries.length, timeoutMs);
       if (pending > 0) throw await this.#timedOut(entries, timeoutMs!);
       const values: unknown[] = Array.from({ length: entries.length });
       const elsewhere: number[] = [];
@@ -168,7 +220,7 @@ export class ObjectTable {
   async ready(refs: readonly ObjectRef[], count: number, timeoutMs?: number): Promise<boolean[]> {
     const entries = this.#openAll(refs, timeoutMs);
     try {
-      const { pending } = await this.whenSettled(entries, count, timeoutMs);
+      const { pending } = await this.#awaitSettled(entries, count, timeoutMs);
       if (pending > 0 && this.#end) throw this.#end;
       return entries.map((entry) => entry.state !== undefined);
     } finally {
@@ -212,6 +264,30 @@ export class ObjectTable {
         resolve({ pending: missing });
       });
     });
+  }
+
+  /** {@link whenSettled}, for code that does nothing else meanwhile. */
+  async #awaitSettled(
+    entries: readonly ObjectEntry[],
+    count: number,
+    timeoutMs: number | undefined,
+  ): Promise<{ pending: number }> {
+    const settled = this.whenSettled(entries, count, timeoutMs);
+    const { onWaiting } = this.#ports;
+    if (!onWaiting || entries.filter(({ state }) => state).length >= count) return settled;
+    const waiting = this.#waiting;
+    const wait = {};
+    const isOwn = entries.some(({ state, origin }) => !state && origin.kind === "task");
+    // Said again if it is worse than what was said before.
+    if (waiting.add(wait).size === 1 || isOwn) onWaiting(true, isOwn);
+    try {
+      return await settled;
+    } finally {
+      // What a task left waiting when it ended concerns nobody.
+      if (waiting.delete(wait) && waiting.size === 0 && waiting === this.#waiting) {
+        onWaiting(false, false);
+      }
+    }
   }
 
   async #read(entry: ObjectEntry, signal: AbortSignal): Promise<unknown> {
@@ -264,8 +340,9 @@ export class ObjectTable {
 
   #open(ref: ObjectRef): ObjectEntry {
     const entry = this.#entries.get(ref.id);
-    if (entry && !ref.isDisposed && ref.table === this) return entry;
-    const why = ref.table === this ? "was disposed" : "belongs to another connection";
+    if (entry && ref.table === this && this.isLive(ref)) return entry;
+    const why =
+      ref.table === this ? "was disposed, or its task has ended" : "belongs to another connection";
     throw new MeshError("OBJECT_FREED", `${ref} ${why}; keep a ref as long as you need the value`);
   }
 
@@ -281,14 +358,25 @@ export class ObjectTable {
     );
   }
 
-  #letGo(id: ObjectId): void {
+  #registry(epoch: number): FinalizationRegistry<ObjectId> {
+    return new FinalizationRegistry((id) => this.#dropHandle(id, epoch));
+  }
+
+  #dropHandle(id: ObjectId, epoch: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry || epoch !== this.#epoch) return;
+    entry.handles -= 1;
+    this.#letGo(id);
+  }
+
+  #letGo(id: ObjectId, holds = 1): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
-    entry.holds -= 1;
+    entry.holds -= holds;
     if (entry.holds > 0) return;
     this.#entries.delete(id);
     for (const ref of entry.inner ?? []) ref.dispose();
-    if (!entry.isShared || this.#end) return;
+    if (!entry.isShared || !entry.isHeld || this.#end) return;
     if (this.#released.length === 0) queueMicrotask(() => this.#sendReleased());
     this.#released.push(id);
   }

@@ -8,6 +8,19 @@ import { bytes, count, id, ids, messageCheck, sizeBytes, text, wireError } from 
 const sequence = count(2 ** 53 - 1);
 const inlineValue = bytes(INLINE_BYTES_MAX);
 
+/** What a caller wants of an actor, without the numbers of its lane. */
+export const callRequest = {
+  actor: id<ActorId>(),
+  /** The concurrency group it runs in, if not the method's own. */
+  group: Type.Optional(text(64)),
+  /** The id of the result, made by the caller. */
+  result: id<ObjectId>(),
+  method: text(256),
+  args: inlineValue,
+  dependencies: Type.Optional(ids<ObjectId>()),
+  contained: Type.Optional(ids<ObjectId>()),
+};
+
 const linkSchemas = {
   /** The first message of the peer that opened the link. */
   "link-hello": Type.Object({
@@ -59,20 +72,12 @@ const linkSchemas = {
    */
   call: Type.Object({
     type: Type.Literal("call"),
-    actor: id<ActorId>(),
+    ...callRequest,
     /** Which life of the actor it is for: it runs in that one or not at all. 0 if it is left out. */
     life: Type.Optional(count(2 ** 31)),
     /** Which numbering: a caller that forgot an actor starts a new one, higher than those before. */
     lane: sequence,
     sequence,
-    /** The id of the result, made by the caller. */
-    result: id<ObjectId>(),
-    method: text(256),
-    /** The concurrency group it runs in, if not the method's own. */
-    group: Type.Optional(text(64)),
-    args: inlineValue,
-    dependencies: Type.Optional(ids<ObjectId>()),
-    contained: Type.Optional(ids<ObjectId>()),
     /** Answers below this number have arrived and need not be kept. */
     acknowledged: sequence,
   }),

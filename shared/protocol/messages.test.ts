@@ -62,8 +62,12 @@ test("[M2] no input whatever throws, and what is no message of the table is refu
   );
 });
 
-test("[M2] a worker may not say what only a driver says, nor the coordinator", () => {
-  expect(workerMessages.accepts(submit)).toBe(false);
+test("[M2] a driver may not say what only a worker says, nor the coordinator what peers say", () => {
+  const blocked = { type: "task-blocked", task: "d.1", attempt: 0 };
+  expect(workerMessages.accepts(blocked)).toBe(true);
+  expect(driverMessages.accepts(blocked)).toBe(false);
+  // A worker submits for the tasks that it runs.
+  expect(workerMessages.accepts(submit)).toBe(true);
   expect(coordinatorMessages.accepts(submit)).toBe(false);
 });
 

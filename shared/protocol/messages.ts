@@ -109,6 +109,8 @@ const define = Type.Object({
   replicas: Type.Optional(replicas),
   /** Actor classes only. */
   actor: Type.Optional(actorOptions),
+  /** The task or actor whose code defines it, if not a driver: it belongs to the same job. */
+  parent: Type.Optional(id<TaskId>()),
 });
 export type Define = Static<typeof define>;
 
@@ -134,6 +136,8 @@ const submit = Type.Object({
   named: Type.Optional(actorName),
   /** If the name is taken, let this be another name of that actor. */
   getIfExists: Type.Optional(Type.Boolean()),
+  /** The task or actor whose code submits it, if not a driver. */
+  parent: Type.Optional(id<TaskId>()),
 });
 export type Submit = Static<typeof submit>;
 
@@ -199,6 +203,8 @@ const fromAnyPeer = {
     actor: id<ActorId>(),
     /** Construct it again, if it may be restarted once more. */
     restart: Type.Optional(Type.Boolean()),
+    /** The task or actor whose code wants it, if not a driver. */
+    parent: Type.Optional(id<TaskId>()),
   }),
   /** Answered by `introduction`, which carries the ticket for that peer. */
   "introduce-me": Type.Object({ type: Type.Literal("introduce-me"), peer: id<PeerId>() }),
@@ -213,10 +219,15 @@ const fromAnyPeer = {
   goodbye: Type.Object({ type: Type.Literal("goodbye"), reason: text(256) }),
 };
 
-const fromDrivers = {
+/** From drivers, and from workers for the tasks and actors that they run. */
+const fromSubmitters = {
   define,
   submit,
-  "cancel-task": Type.Object({ type: Type.Literal("cancel-task"), task: id<TaskId>() }),
+  "cancel-task": Type.Object({
+    type: Type.Literal("cancel-task"),
+    task: id<TaskId>(),
+    parent: Type.Optional(id<TaskId>()),
+  }),
 };
 
 const fromWorkers = {
@@ -243,6 +254,9 @@ const fromWorkers = {
     attempt,
     error: wireError,
   }),
+  /** The task waits for objects that are not made yet: its CPUs may serve others meanwhile. */
+  "task-blocked": Type.Object({ type: Type.Literal("task-blocked"), task: id<TaskId>(), attempt }),
+  "task-resumed": Type.Object({ type: Type.Literal("task-resumed"), task: id<TaskId>(), attempt }),
   /** It takes no more work, and says goodbye when what it keeps was handed over. */
   leaving: Type.Object({ type: Type.Literal("leaving"), reason: text(256) }),
   "actor-ended": Type.Object({
@@ -265,8 +279,22 @@ const fromWorkers = {
   }),
 };
 
-export const driverMessages = messageCheck({ ...fromAnyPeer, ...fromDrivers });
-export const workerMessages = messageCheck({ ...fromAnyPeer, ...fromWorkers });
+export const driverMessages = messageCheck({ ...fromAnyPeer, ...fromSubmitters });
+export const workerMessages = messageCheck({
+  ...fromAnyPeer,
+  ...fromSubmitters,
+  ...fromWorkers,
+});
+
+/** What code inside a task or an actor may say by way of its worker's agent. */
+export const nestedMessages = {
+  ...fromSubmitters,
+  "put-object": fromAnyPeer["put-object"],
+  "promise-object": fromAnyPeer["promise-object"],
+  "locate-object": fromAnyPeer["locate-object"],
+  "end-actor": fromAnyPeer["end-actor"],
+  query: fromAnyPeer.query,
+};
 
 type AnyOf<Schemas> = {
   [Name in keyof Schemas]: Schemas[Name] extends Type.TSchema ? Static<Schemas[Name]> : never;
@@ -274,7 +302,7 @@ type AnyOf<Schemas> = {
 
 export type PeerMessage =
   | AnyOf<typeof fromAnyPeer>
-  | AnyOf<typeof fromDrivers>
+  | AnyOf<typeof fromSubmitters>
   | AnyOf<typeof fromWorkers>;
 export type Hello = Static<(typeof fromAnyPeer)["hello"]>;
 export type TaskDone = Static<(typeof fromWorkers)["task-done"]>;

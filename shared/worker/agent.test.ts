@@ -123,6 +123,7 @@ const spawner: ExecutorSpawner = {
     serveExecutor(port2, {
       allocate: (size) => new Uint8Array(size),
       later: (callback) => void setTimeout(callback, 0),
+      loadPackaging: () => import("../packaging/ship-function.ts"),
       loadTensorflow: () => Promise.reject(new Error("not here")),
     });
     return host;
@@ -369,9 +370,10 @@ test("what user code holds is told before the outcome that it came with", async 
   const object = `${DRIVER}.held` as ObjectId;
   const args = encodeValue([[{ ref: object }]], wire).toBytes();
   run(mesh, define(mesh, "([ref]) => { globalThis.kept = ref; return 1 }"), args);
-  await mesh.hears("task-done");
+  await mesh.hears("release");
   const types = mesh.heard.map(({ type }) => type).filter((type) => type !== "heartbeat");
-  expect(types).toEqual(["hold", "task-done"]);
+  // The task is over, and so is what it kept.
+  expect(types).toEqual(["hold", "task-done", "release"]);
 });
 
 test("user code gets the value behind a ref that it was given inside another value", async () => {

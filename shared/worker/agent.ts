@@ -6,7 +6,7 @@ import type { LocalStore } from "../objects/local-store.ts";
 import { Heartbeats } from "../peer/heartbeats.ts";
 import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-peer.ts";
 import type { Call } from "../protocol/link-messages.ts";
-import type { Define, LinkCounters, Run } from "../protocol/messages.ts";
+import type { Define, Run } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
@@ -17,10 +17,12 @@ import { HostedActors } from "./hosted-actors.ts";
 import { MachineRunner } from "./machine-runner.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
+import { NestedWork } from "./nested-work.ts";
 import { ObjectSupply } from "./object-supply.ts";
 import { OrderBook, type OpenOrder } from "./order-book.ts";
 import { ResultRoom } from "./result-room.ts";
 import { resultOf } from "./results.ts";
+import { snapshotOf, type WorkerSnapshot } from "./worker-snapshot.ts";
 
 export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "onCopy" | "hello"> {
   readonly hello: Omit<MeshPeerOptions["hello"], "role" | "capacity"> & {
@@ -34,22 +36,6 @@ export interface WorkerAgentOptions extends Omit<MeshPeerOptions, "onCopy" | "he
   log(text: string): void;
   /** Something that the snapshot shows has changed. Called at most once in {@link CHANGES_MS}. */
   onChange?(): void;
-}
-
-/** What a worker does now. Counts are since it joined. */
-export interface WorkerSnapshot {
-  readonly peer: PeerId;
-  readonly tasksRunning: number;
-  readonly tasksDone: number;
-  readonly tasksFailed: number;
-  readonly actors: number;
-  /** Of objects here, and how much of that is on disk alone. */
-  readonly storedBytes: number;
-  readonly spilledBytes: number;
-  readonly links: readonly LinkCounters[];
-  /** Names of what runs now. */
-  readonly current: readonly string[];
-  readonly backend?: BackendReport;
 }
 
 const CHANGES_MS = 250;
@@ -73,6 +59,7 @@ export class WorkerAgent {
   readonly #actors: HostedActors;
   readonly #held: HeldRefs;
   readonly #pins: ArgumentPins;
+  readonly #nested: NestedWork;
   readonly #orders: OrderBook;
   readonly #heartbeats: Heartbeats;
   readonly #callables = new Map<CallableId, Define>();
@@ -109,7 +96,10 @@ export class WorkerAgent {
     this.#pins = new ArgumentPins(store);
     this.#orders = new OrderBook(this.#pins);
     const room = new ResultRoom(store, ({ key }) => this.#resultNamed(key));
-    this.#held = new HeldRefs((type, objects) => peer.session.send({ type, objects }));
+    this.#held = new HeldRefs((type, objects) => {
+      if (type === "release") this.#nested.forget(objects);
+      peer.session.send({ type, objects });
+    });
     const settings = {
       workerName: hello.name,
       capacity: hello.capacity,
@@ -119,12 +109,26 @@ export class WorkerAgent {
     this.#machine = new MachineRunner(emptyState(settings), clock, (effect) =>
       this.#perform(effect),
     );
+    this.#nested = new NestedWork({
+      peer,
+      clock,
+      supply: this.#supply,
+      held: this.#held,
+      state: () => this.#machine.state,
+      tell: (executor, news) => this.#crew.tell(executor, news),
+    });
     this.#crew = new ExecutorCrew({
       spawner,
       held: this.#held,
+      clock,
+      self: peer.self,
+      onNested: (executor, message) => this.#nested.receive(executor, message),
+      onReleased: (executor, objects) => this.#nested.released(executor, objects),
+      onEnded: (executor) => this.#nested.executorEnded(executor),
+      onWaiting: (executor, isWaiting) => this.#nested.reportWaiting(executor, isWaiting),
       dispatch: (stimulus) => this.#machine.dispatch(stimulus),
       admit: (outcome, deliver) => room.admit(outcome, deliver),
-      fetch: (object) => this.#supply.get(object),
+      fetch: (object) => this.#supply.get(object, { known: this.#nested.whereabouts(object) }),
       onBackendChosen: (report) => {
         this.#backend = report;
         this.#changed();
@@ -162,22 +166,14 @@ export class WorkerAgent {
   }
 
   snapshot(): WorkerSnapshot {
-    const { orders, actors } = this.#machine.state;
-    const running = [...orders.values()].filter(
-      (order): order is TaskOrder => order.kind !== "call" && order.state === "assigned",
-    );
-    return {
-      peer: this.self,
-      tasksRunning: running.length,
+    return snapshotOf({
+      peer: this.#peer,
+      store: this.#store,
+      state: this.#machine.state,
       tasksDone: this.#tasksDone,
       tasksFailed: this.#tasksFailed,
-      actors: actors.size,
-      storedBytes: this.#store.storedBytes,
-      spilledBytes: this.#store.usage().spilledBytes,
-      links: this.#peer.links.counters(),
-      current: [...new Set(running.map(({ name }) => name))],
-      ...(this.#backend ? { backend: this.#backend } : {}),
-    };
+      backend: this.#backend,
+    });
   }
 
   /**
@@ -211,6 +207,7 @@ export class WorkerAgent {
     this.#crew.stopAll();
     this.#supply.close(reason);
     void this.#store.close(reason);
+    this.#nested.close(reason);
     for (const abort of this.#fetches.values()) abort.abort(reason);
     this.#heartbeats.stop();
     this.#cancelChange?.();
@@ -241,7 +238,8 @@ export class WorkerAgent {
       case "handed-over":
         return this.#onHandedOver();
       case "object-located":
-        return this.#supply.located(message.state);
+        this.#supply.located(message.state);
+        return this.#nested.located(message);
       case "stop-actor":
         return this.#machine.dispatch({ type: "actor-stopped", actor: message.actor });
       case "refused":
@@ -249,8 +247,9 @@ export class WorkerAgent {
       case "warning":
         return this.#options.log(message.text);
       case "actor-located":
+        return this.#nested.actorLocated(message);
       case "answer":
-        return;
+        return this.#nested.answered(message);
       default:
         message satisfies never;
     }

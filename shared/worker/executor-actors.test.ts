@@ -31,6 +31,9 @@ class Stage {
       release: () => {},
       exit: (actor) => void this.exits.push(actor),
       fetch: () => Promise.reject(new Error("nothing to fetch")),
+      send: () => {},
+      allocate: (size) => new Uint8Array(size),
+      loadPackaging: () => import("../packaging/ship-function.ts"),
       importModule: () => Promise.reject(new Error("nothing to import")),
       later: (callback) => setImmediate(callback),
     });

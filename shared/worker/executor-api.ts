@@ -1,7 +1,11 @@
 import type { BackendReport, TensorBackendName } from "../gpu/choose-backend.ts";
-import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import type { SubmitterNews } from "../driver/mesh-port.ts";
+import type { ActorId, CallableId, ObjectId, TaskId } from "../ids.ts";
+import type { AnsweredCall } from "../peer/actor-caller.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
+import type { NestedMessage } from "./executor-messages.ts";
+import type { ExecutorIdentity } from "./executor-port.ts";
 
 /**
  * The seam between a worker's agent (which talks to the mesh) and its executors (which run user
@@ -19,6 +23,8 @@ export interface Order {
   readonly kind: "task" | "create-actor" | "call" | "end-actor";
   /** The function or class. Not for `call` and `end-actor`. */
   readonly callable?: CallableId;
+  /** What it is in the mesh, if it is a task. */
+  readonly task?: TaskId;
   /** The actor's lane. Tasks share one lane of their own. */
   readonly actor?: ActorId;
   /**
@@ -59,13 +65,28 @@ export interface ExecutorListener {
   fetch(object: ObjectId): Promise<ObjectBytes>;
   /** An actor wants to end. */
   onExit?(actor: ActorId): void;
+  /** User code uses the mesh. Anything may stand in it. */
+  onNested?(message: NestedMessage): void;
   /** The first use of tfjs measured the backends of this machine. */
   onBackendChosen?(report: BackendReport): void;
   /** The executor is gone: it was stopped, or it crashed (then `reason` says how). */
   onEnded(reason: string): void;
 }
 
+/** What the mesh has to say to code in an executor. */
+export type NestedNews =
+  | { readonly type: "news"; readonly news: SubmitterNews }
+  | {
+      readonly type: "answered";
+      readonly request: number;
+      readonly answer?: AnsweredCall;
+      readonly error?: WireError;
+    };
+
 export interface ExecutorHandle {
+  /** Tell it who it is, before its first order. */
+  identify(identity: ExecutorIdentity): void;
+  tell(news: NestedNews): void;
   /** Make a callable known, before the first order that names it. */
   define(callable: Define): void;
   /** No order will name these any more. */

@@ -13,10 +13,11 @@ const LINES_BEFORE = 4;
 
 /** The shipped functions and classes of one executor, each compiled when it is first used. */
 export class Callables {
-  readonly #importModule: (specifier: string) => Promise<unknown>;
+  readonly #importModule: (specifier: string, callable: CallableId) => Promise<unknown>;
   readonly #known = new Map<CallableId, { define: Define; compiled?: UserFunction | UserClass }>();
 
-  constructor(importModule: (specifier: string) => Promise<unknown>) {
+  /** @param importModule `import(specifier)` of a callable's code. */
+  constructor(importModule: (specifier: string, callable: CallableId) => Promise<unknown>) {
     this.#importModule = importModule;
   }
 
@@ -26,6 +27,10 @@ export class Callables {
 
   forget(callables: readonly CallableId[]): void {
     for (const callable of callables) this.#known.delete(callable);
+  }
+
+  definition(callable: CallableId): Define | undefined {
+    return this.#known.get(callable)?.define;
   }
 
   nameOf(callable: CallableId): string {
@@ -52,7 +57,7 @@ export class Callables {
         "__manta_import",
         "__name",
         `"use strict";\nreturn (\n${define.source}\n)\n//# sourceURL=${sourceUrl(name)}`,
-      )(this.#importModule, setName) as unknown;
+      )((specifier: string) => this.#importModule(specifier, define.callable), setName) as unknown;
     } catch (error) {
       throw new MeshError(
         "INVALID_ARGUMENT",

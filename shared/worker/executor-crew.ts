@@ -1,10 +1,13 @@
-import type { CallableId, ObjectId } from "../ids.ts";
+import type { Clock } from "../clock.ts";
+import type { CallableId, ObjectId, PeerId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { BackendReport, ExecutorHandle, ExecutorSpawner } from "./executor-api.ts";
-import type { ObjectBytes, Order } from "./executor-api.ts";
+import type { NestedNews, ObjectBytes, Order } from "./executor-api.ts";
+import type { NestedMessage } from "./executor-messages.ts";
 import type { HeldRefs } from "./held-refs.ts";
 import type { Stimulus } from "./machine-runner.ts";
 import type { ExecutorId, Outcome } from "./machine/types.ts";
+import { numberOf } from "./nested-work.ts";
 
 export interface ExecutorCrewOptions {
   readonly spawner: ExecutorSpawner;
@@ -15,15 +18,32 @@ export interface ExecutorCrewOptions {
   /** The value behind a ref that user code holds. */
   fetch(object: ObjectId): Promise<ObjectBytes>;
   onBackendChosen(report: BackendReport): void;
+  onNested(executor: ExecutorId, message: Exclude<NestedMessage, Waiting>): void;
+  onReleased(executor: ExecutorId, objects: readonly ObjectId[]): void;
+  onEnded(executor: ExecutorId): void;
+  /** Its code waits, or does not any more, for what it has submitted or for long. */
+  onWaiting(executor: ExecutorId, isWaiting: boolean): void;
+  readonly clock: Clock;
+  /** The peer that the executors belong to. */
+  readonly self: PeerId;
 }
+
+type Waiting = { readonly type: "blocked" | "resumed" };
+
+/** Waiting for objects of others that takes so long is told to the coordinator. */
+const WAIT_MS_MIN = 20;
 
 interface Member {
   readonly handle: ExecutorHandle;
   readonly defined: Set<CallableId>;
   /** Given in this turn of the event loop; they leave together. */
   orders: Order[];
-  /** Objects that its code waits for. */
-  fetches: number;
+  /** What its code waits for: objects that are fetched, and any that are not made yet. */
+  waits: number;
+  isWaiting: boolean;
+  cancelReport: (() => void) | undefined;
+  /** The coordinator was told that its code waits. */
+  isReported: boolean;
 }
 
 /** The live executors of a worker: what they say becomes events of the machine. */
@@ -38,30 +58,41 @@ export class ExecutorCrew {
 
   spawn(id: ExecutorId): void {
     const options = this.#options;
-    const { spawner, held } = options;
+    const { spawner, held, self: peer } = options;
     const ended = (reason: string) => {
-      this.#members.delete(id);
-      held.releaseAll(id);
+      this.#forget(id);
       options.dispatch({ type: "executor-ended", executor: id, reason });
     };
     try {
       const handle = spawner.spawn({
         onReady: () => options.dispatch({ type: "executor-ready", executor: id }),
-        onOutcomes(outcomes) {
-          for (const outcome of outcomes) {
-            options.admit(outcome, (admitted) =>
-              options.dispatch({ type: "order-finished", executor: id, outcome: admitted }),
-            );
-          }
+        onOutcomes: (outcomes) => {
+          // Whatever waited, the task did not wait for it.
+          const member = this.#members.get(id);
+          if (member) this.#resumed(id, member);
+          for (const outcome of outcomes) this.#finished(id, outcome);
         },
         onHold: (objects) => held.hold(id, objects),
-        onRelease: (objects) => held.release(id, objects),
         onExit: (actor) => options.dispatch({ type: "actor-exited", executor: id, actor }),
+        onRelease: (objects) => {
+          held.release(id, objects);
+          options.onReleased(id, objects);
+        },
+        onNested: (message) => this.#onNested(id, message),
         fetch: (object) => this.#whileBlocked(id, options.fetch(object)),
         onBackendChosen: (report) => options.onBackendChosen(report),
         onEnded: ended,
       });
-      this.#members.set(id, { handle, defined: new Set(), orders: [], fetches: 0 });
+      handle.identify({ peer, executor: numberOf(id) });
+      this.#members.set(id, {
+        handle,
+        defined: new Set(),
+        orders: [],
+        waits: 0,
+        isWaiting: false,
+        cancelReport: undefined,
+        isReported: false,
+      });
     } catch (error) {
       ended(`it could not be spawned: ${String(error)}`);
     }
@@ -89,13 +120,81 @@ export class ExecutorCrew {
 
   stop(id: ExecutorId): void {
     const member = this.#members.get(id);
-    this.#members.delete(id);
-    this.#options.held.releaseAll(id);
+    this.#forget(id);
     member?.handle.stop();
+  }
+
+  tell(id: ExecutorId, news: NestedNews): void {
+    this.#members.get(id)?.handle.tell(news);
   }
 
   stopAll(): void {
     for (const id of this.#members.keys()) this.stop(id);
+  }
+
+  /** It may have to wait for room; the task lets go of what is inside at once. */
+  #finished(id: ExecutorId, outcome: Outcome): void {
+    const { held, dispatch, admit } = this.#options;
+    const contained = outcome.value?.contained ?? [];
+    const holder = `outcome ${outcome.key} of ${id}`;
+    if (contained.length > 0) held.hold(holder, contained);
+    admit(outcome, (admitted) => {
+      dispatch({ type: "order-finished", executor: id, outcome: admitted });
+      if (contained.length > 0) held.release(holder, contained);
+    });
+  }
+
+  #forget(id: ExecutorId): void {
+    const member = this.#members.get(id);
+    if (!this.#members.delete(id)) return;
+    member?.cancelReport?.();
+    this.#options.onEnded(id);
+    this.#options.held.releaseAll(id);
+  }
+
+  #onNested(id: ExecutorId, message: NestedMessage): void {
+    const member = this.#members.get(id);
+    if (!member) return;
+    if (message.type === "blocked") return this.#blocked(id, member, message.isOwn);
+    if (message.type === "resumed") return this.#resumed(id, member);
+    try {
+      this.#options.onNested(id, message);
+    } catch (error) {
+      const reason = String(error);
+      this.stop(id);
+      this.#options.dispatch({ type: "executor-ended", executor: id, reason });
+    }
+  }
+
+  #blocked(id: ExecutorId, member: Member, isOwn: boolean): void {
+    if (!member.isWaiting) {
+      member.isWaiting = true;
+      this.#wait(id, member, 1);
+    }
+    if (member.isReported) return;
+    const report = () => {
+      member.cancelReport?.();
+      member.isReported = true;
+      this.#options.onWaiting(id, true);
+    };
+    if (isOwn) report();
+    else member.cancelReport ??= this.#options.clock.after(WAIT_MS_MIN, report);
+  }
+
+  #resumed(id: ExecutorId, member: Member): void {
+    if (!member.isWaiting) return;
+    member.isWaiting = false;
+    member.cancelReport?.();
+    member.cancelReport = undefined;
+    this.#wait(id, member, -1);
+    if (member.isReported) this.#options.onWaiting(id, false);
+    member.isReported = false;
+  }
+
+  #wait(id: ExecutorId, member: Member, change: 1 | -1): void {
+    member.waits += change;
+    const type = change === 1 ? "executor-blocked" : "executor-resumed";
+    if (member.waits === (change === 1 ? 1 : 0)) this.#options.dispatch({ type, executor: id });
   }
 
   #flush(): void {
@@ -108,16 +207,13 @@ export class ExecutorCrew {
   }
 
   async #whileBlocked(id: ExecutorId, fetched: Promise<ObjectBytes>): Promise<ObjectBytes> {
-    const options = this.#options;
     const member = this.#members.get(id);
     if (!member) return await fetched;
-    member.fetches += 1;
-    if (member.fetches === 1) options.dispatch({ type: "executor-blocked", executor: id });
+    this.#wait(id, member, 1);
     try {
       return await fetched;
     } finally {
-      member.fetches -= 1;
-      if (member.fetches === 0) options.dispatch({ type: "executor-resumed", executor: id });
+      this.#wait(id, member, -1);
     }
   }
 }

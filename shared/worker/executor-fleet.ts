@@ -29,6 +29,7 @@ export class ExecutorFleet {
       onRelease: (objects) => listener.onRelease(objects),
       onExit: (actor) => listener.onExit?.(actor),
       fetch: (object) => listener.fetch(object),
+      onNested: (message) => listener.onNested?.(message),
       onBackendChosen: (report) => {
         this.#learn(report);
         listener.onBackendChosen?.(report);

@@ -2,7 +2,9 @@ import * as Comlink from "comlink";
 import type { CallableId, ObjectId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
-import type { ExecutorHandle, ExecutorListener, ExecutorSettings, Order } from "./executor-api.ts";
+import type { ExecutorHandle, ExecutorListener, ExecutorSettings } from "./executor-api.ts";
+import type { NestedNews, Order } from "./executor-api.ts";
+import type { ExecutorIdentity } from "./executor-port.ts";
 import type { ExecutorCalls, ExecutorEndpoint } from "./executor-serve.ts";
 import { type ExecutorMessage, executorMessages } from "./executor-messages.ts";
 import { ExecutorStoreMirror } from "./executor-store-mirror.ts";
@@ -56,6 +58,14 @@ export class ExecutorHost implements ExecutorHandle {
 
   configure(settings: ExecutorSettings): void {
     this.#call(this.#calls.configure(settings));
+  }
+
+  identify(identity: ExecutorIdentity): void {
+    this.#call(this.#calls.identify(identity));
+  }
+
+  tell(news: NestedNews): void {
+    if (!this.#hasEnded) this.#port.postMessage(news);
   }
 
   forget(callables: readonly CallableId[]): void {
@@ -119,6 +129,13 @@ export class ExecutorHost implements ExecutorHandle {
         return;
       case "backend":
         return listener.onBackendChosen?.(message);
+      case "mesh":
+      case "keep":
+      case "call":
+      case "forget-actor":
+      case "blocked":
+      case "resumed":
+        return listener.onNested?.(message);
       default:
         message satisfies never;
     }

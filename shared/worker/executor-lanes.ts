@@ -1,4 +1,4 @@
-import type { ActorId } from "../ids.ts";
+import type { ActorId, CallableId } from "../ids.ts";
 import type { ActorOptions } from "../protocol/actor-options.ts";
 import type { Order } from "./executor-api.ts";
 
@@ -35,6 +35,8 @@ const ALONE: ReadonlySet<string> = new Set(["checkpoint", "restore"]);
 export class ActorHome {
   readonly actor: ActorId;
   instance: Record<string, unknown> | undefined;
+  /** Its class. */
+  callable: CallableId | undefined;
   className = "";
   readonly #lanes = new Map<string, Lane>();
   #default = newLane(1, this);

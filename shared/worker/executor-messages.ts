@@ -1,5 +1,7 @@
 import Type, { type Static } from "typebox";
-import type { ActorId, ObjectId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import { callRequest } from "../protocol/link-messages.ts";
+import { nestedMessages } from "../protocol/messages.ts";
 import { id, ids, messageCheck, milliseconds, text, wireError } from "../protocol/schema.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 
@@ -20,7 +22,50 @@ const candidate = Type.Object({
   rejected: Type.Optional(text(1_024)),
 });
 
+const requestNumber = Type.Integer({ minimum: 0 });
+
+/** For the mesh, from code inside a task or an actor. */
+const nested = {
+  mesh: Type.Object({
+    type: Type.Literal("mesh"),
+    message: Type.Union([
+      // What is wrong in it may be the user's options, so the agent looks closer and tells.
+      Type.Object({ type: Type.Literal("define"), callable: id<CallableId>() }),
+      nestedMessages.submit,
+      nestedMessages["cancel-task"],
+      nestedMessages["put-object"],
+      nestedMessages["promise-object"],
+      nestedMessages["locate-object"],
+      nestedMessages["end-actor"],
+      nestedMessages.query,
+    ]),
+  }),
+  /** The bytes of an object that a `put-object` of its will announce. */
+  keep: Type.Object({ type: Type.Literal("keep"), object: id<ObjectId>(), bytes: anyBytes }),
+  /** Answered by `answered` with the same number. */
+  call: Type.Object({
+    type: Type.Literal("call"),
+    request: requestNumber,
+    ...callRequest,
+    retriesMax: Type.Optional(Type.Integer({ minimum: -1, maximum: 2 ** 31 })),
+    timeoutMs: Type.Optional(milliseconds),
+  }),
+  /** No handle to the actor is left. */
+  "forget-actor": Type.Object({ type: Type.Literal("forget-actor"), actor: id<ActorId>() }),
+  /** Its code waits for objects that are not made yet, or does not any more. */
+  blocked: Type.Object({
+    type: Type.Literal("blocked"),
+    /** One of them is what it has submitted itself: that takes longer than fetching does. */
+    isOwn: Type.Boolean(),
+  }),
+  resumed: Type.Object({ type: Type.Literal("resumed") }),
+};
+export type NestedMessage = {
+  [Name in keyof typeof nested]: Static<(typeof nested)[Name]>;
+}[keyof typeof nested];
+
 const fromExecutor = {
+  ...nested,
   ready: Type.Object({ type: Type.Literal("ready") }),
   outcomes: Type.Object({
     type: Type.Literal("outcomes"),
@@ -34,7 +79,7 @@ const fromExecutor = {
   /** Answered by a Comlink call of `settleFetch` with the same number. */
   fetch: Type.Object({
     type: Type.Literal("fetch"),
-    request: Type.Integer({ minimum: 0 }),
+    request: requestNumber,
     object: id<ObjectId>(),
   }),
   backend: Type.Object({

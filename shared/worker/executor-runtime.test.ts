@@ -4,10 +4,11 @@ import { expect, test } from "vitest";
 import { type Clock, systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { ActorOptions } from "../protocol/actor-options.ts";
-import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId, PeerId } from "../ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
 import { type Define, workerMessages } from "../protocol/messages.ts";
 import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
+import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorRuntime } from "./executor-runtime.ts";
 import { OutcomeWriter, packOrders, unpackOrders, unpackOutcomes } from "./executor-wire.ts";
 
@@ -42,6 +43,9 @@ class Bench {
         if (!bytes) throw new MeshError("OBJECT_LOST", `${object} is lost`);
         return bytes;
       },
+      send: (message) => this.#answer(message),
+      allocate: (size) => new Uint8Array(size),
+      loadPackaging: () => import("../packaging/ship-function.ts"),
       importModule: async (specifier) => ({ specifier }),
       later: (callback) => setImmediate(callback),
     });
@@ -74,6 +78,15 @@ class Bench {
       this.order({ kind: "task", callable: this.define(source) }, args),
     );
     return outcome!;
+  }
+
+  /** As an agent does: every object exists, and has to be fetched. */
+  #answer(message: NestedMessage): void {
+    this.heard.push(message.type === "mesh" ? message.message.type : message.type);
+    if (message.type !== "mesh" || message.message.type !== "locate-object") return;
+    const { object } = message.message;
+    const state = { object, sizeBytes: 1, locations: ["d" as PeerId] };
+    this.#runtime.driver.receive({ type: "object-located", state });
   }
 
   #receive(outcomes: Outcome[]): void {
@@ -301,7 +314,8 @@ test("a ref that is an argument arrives as its value, a ref inside one stays a r
   ]);
   expect(outcome?.value?.contained).toEqual(["d.2"]);
   expect(bench.heard.at(0)).toContain("d.2");
-  expect(bench.heard.at(-1)).toBe(`outcome ${order.key}`);
+  // The task's refs end with it, after its outcome is known.
+  expect(bench.heard.slice(-2)).toEqual([`outcome ${order.key}`, "release d.1 d.2"]);
 });
 
 test("refs that were replaced by their values are not held", async () => {
@@ -348,7 +362,7 @@ test("get on a lost object and get past its deadline reject with their codes", a
   const slow = "async (box) => box.ref.get({ timeoutMs: 1 })";
   bench.objects.get = () => new Promise(() => {}) as never;
   const late = await bench.task(slow, { ref: ref("d.9") });
-  expect(late.error?.message).toContain("MeshError TIMEOUT: object d.9 did not arrive within 1 ms");
+  expect(late.error?.message).toContain("MeshError TIMEOUT");
 });
 
 test("a big value of an array that changes after it was returned is as it was", async () => {

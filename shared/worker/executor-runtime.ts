@@ -1,6 +1,9 @@
 import type { Clock } from "../clock.ts";
+import { Driver } from "../driver/driver.ts";
+import type { Packaging } from "../driver/mesh.ts";
+import { ObjectRef } from "../driver/object-ref.ts";
 import { MeshError } from "../errors.ts";
-import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId, TaskId } from "../ids.ts";
 import { decodeValue, encodeValue } from "../objects/codec.ts";
 import type { Define } from "../protocol/messages.ts";
 import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
@@ -8,8 +11,11 @@ import type { WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import { Callables, userError, type UserClass, type UserFunction } from "./executor-callables.ts";
-import { ExecutorRef, RefTable } from "./executor-refs.ts";
+import { disposerOf, methodOf, methodsOf } from "./actor-methods.ts";
 import { ActorHome, newLane, type Lane } from "./executor-lanes.ts";
+import type { NestedMessage } from "./executor-messages.ts";
+import { ExecutorPort } from "./executor-port.ts";
+import { ExecutorSdk } from "./executor-sdk.ts";
 import type { OutcomeWriter } from "./executor-wire.ts";
 
 /** What the runtime needs from where it runs: a worker thread, or a worker in the cage. */
@@ -24,6 +30,11 @@ export interface RuntimeHost {
   fetch(object: ObjectId): Promise<ObjectBytes>;
   /** An actor wants to end. */
   exit(actor: ActorId): void;
+  send(message: NestedMessage): void;
+  /** Memory for one big value, shared with the agent if that is possible here. */
+  allocate(byteLength: number): ObjectBytes;
+  /** What turns functions into source, with its parser: only code that submits work needs it. */
+  loadPackaging(): Promise<Packaging>;
   /** `import(specifier)` of user code. */
   importModule(specifier: string): Promise<unknown>;
   /** Call back on a later turn of the event loop, after what is queued already. */
@@ -57,11 +68,15 @@ const SLICE_MS_MAX = 5;
 /** Runs user code: the same in a worker thread and in the cage. */
 export class ExecutorRuntime {
   readonly #host: RuntimeHost;
+  readonly port: ExecutorPort;
+  readonly driver: Driver;
   readonly #callables: Callables;
-  readonly #refs: RefTable;
+  readonly #sdk: ExecutorSdk;
   readonly #tasks = newLane();
   readonly #actors = new Map<ActorId, ActorHome>();
   readonly #homes = new WeakMap<object, ActorHome>();
+  /** The task that runs. */
+  #task: TaskId | undefined;
   #busyLanes = 0;
   #sliceStartedMs = 0;
   #outcomesSinceMs = 0;
@@ -69,15 +84,46 @@ export class ExecutorRuntime {
 
   constructor(host: RuntimeHost) {
     this.#host = host;
-    this.#callables = new Callables((specifier) => host.importModule(specifier));
-    const get = async (object: ObjectId) => this.#received(await host.fetch(object));
-    this.#refs = new RefTable(
-      { get, hold: (list) => host.hold(list), release: (list) => host.release(list) },
-      host.clock,
+    this.#callables = new Callables((specifier, callable) =>
+      this.#sdk.isMeant(specifier)
+        ? Promise.resolve(this.#sdk.moduleFor(callable))
+        : host.importModule(specifier),
     );
+    // An agent hears things in the order in which they happened: outcomes do not wait behind others.
+    const afterOutcomes =
+      <Said>(say: (said: Said) => void) =>
+      (said: Said) => {
+        this.#flush();
+        say(said);
+      };
+    this.port = new ExecutorPort({
+      clock: host.clock,
+      send: afterOutcomes((message: NestedMessage) => host.send(message)),
+      hold: (objects) => host.hold(objects),
+      release: afterOutcomes((objects: readonly ObjectId[]) => host.release(objects)),
+      fetch: (object) => host.fetch(object),
+      allocate: (byteLength) => host.allocate(byteLength),
+    });
+    this.driver = new Driver(this.port);
+    this.#sdk = new ExecutorSdk({
+      driver: this.driver,
+      callables: this.#callables,
+      currentTask: () => this.#task,
+      actorOf: (callable) => this.#actorOf(callable),
+      exitActor: (instance) => this.#exit(instance),
+      loadPackaging: () => host.loadPackaging(),
+    });
+  }
+
+  #actorOf(callable: CallableId): TaskId | undefined {
+    for (const home of this.#actors.values()) {
+      if (home.callable === callable) return home.actor as string as TaskId;
+    }
+    return undefined;
   }
 
   forget(callables: readonly CallableId[]): void {
+    this.#sdk.forget(callables);
     this.#callables.forget(callables);
   }
 
@@ -172,6 +218,7 @@ export class ExecutorRuntime {
   /** @returns a promise if the order is not finished yet. It never rejects. */
   #execute(lane: Lane, order: Order, startedMs: number): Promise<void> | undefined {
     let call: Call;
+    if (order.kind === "task") this.#task = order.task;
     try {
       call = this.#prepare(lane, order);
     } catch (error) {
@@ -229,6 +276,8 @@ export class ExecutorRuntime {
   #endActor(home: ActorHome | undefined, order: Order): unknown {
     const instance = home?.instance;
     if (home) home.instance = undefined;
+    // Nobody is left who could use a ref.
+    if (this.#actors.size === 0) this.driver.objects.endTask();
     const dispose = order.method === "dispose" && instance ? disposerOf(instance) : undefined;
     const ended = dispose?.call(instance);
     if (!isThenable(ended)) return undefined;
@@ -248,6 +297,7 @@ export class ExecutorRuntime {
     const saved = order.method === "restore" ? this.#stateOf(order) : undefined;
     const options = this.#callables.actorOptionsOf(callable);
     home.className = this.#callables.nameOf(callable);
+    home.callable = callable;
     if (options) home.configure(options);
     const what = `the constructor of actor "${home.className}"`;
     const construct = () => {
@@ -269,14 +319,17 @@ export class ExecutorRuntime {
 
   /** What an actor is restored from is the last of its dependencies. */
   #stateOf({ dependencies }: Order): { readonly value: unknown } {
-    return { value: this.#received(dependencies.at(-1)!.bytes) };
+    const { refs, objects } = this.driver;
+    const value = decodeValue(dependencies.at(-1)!.bytes, refs);
+    objects.flushHolds();
+    return { value };
   }
 
   /**
    * End the actor when what it runs is done.
    * @throws MeshError `INVALID_ARGUMENT` if this is no actor.
    */
-  exit(instance: unknown): void {
+  #exit(instance: unknown): void {
     const home = isObject(instance) ? this.#homes.get(instance) : undefined;
     if (home) return this.#host.exit(home.actor);
     throw new MeshError(
@@ -318,42 +371,39 @@ export class ExecutorRuntime {
 
   /** Decode the arguments. Those that are refs themselves become the values behind them. */
   #argsOf(order: Order): unknown[] {
-    const args = decodeValue(order.args, this.#refs);
+    const { refs, objects } = this.driver;
+    const args = decodeValue(order.args, refs);
     if (!Array.isArray(args)) {
       throw new MeshError("INVALID_ARGUMENT", `the arguments of ${order.key} are not an array`);
     }
-    const replaced = new Set<unknown>();
     // The same ref may be inside another argument as well, where it stays a ref.
-    const mayNest = args.some((arg) => isObject(arg) && !(arg instanceof ExecutorRef));
+    const mayNest = args.some((arg) => isObject(arg) && !(arg instanceof ObjectRef));
     if (order.dependencies.length > 0) {
       const bytesOf = new Map(order.dependencies.map(({ object, bytes }) => [object, bytes]));
       for (const [index, arg] of args.entries()) {
-        const bytes = arg instanceof ExecutorRef ? bytesOf.get(arg.id) : undefined;
+        const ref: unknown = arg;
+        const bytes = ref instanceof ObjectRef ? bytesOf.get(ref.id) : undefined;
         if (!bytes) continue;
-        args[index] = decodeValue(bytes, this.#refs);
-        replaced.add(arg);
+        args[index] = decodeValue(bytes, refs);
+        if (!mayNest) (ref as ObjectRef).dispose();
       }
     }
-    this.#refs.holdFresh((ref) => !mayNest && replaced.has(ref));
+    objects.flushHolds();
     return args as unknown[];
-  }
-
-  #received(bytes: ObjectBytes): unknown {
-    const value = decodeValue(bytes, this.#refs);
-    this.#refs.holdFresh(() => false);
-    return value;
   }
 
   #succeed(done: Finished, result: unknown): void {
     const { order, call, startedMs, waitsSinceMs } = done;
     const { clock, outcomes } = this.#host;
     try {
-      const encoded = encodeValue(result, this.#refs);
+      const encoded = encodeValue(result, this.driver.refs);
       assertCarried(encoded.contained.length);
+      for (const object of encoded.contained) this.driver.share(object);
       if (outcomes.isEmpty) this.#outcomesSinceMs = waitsSinceMs;
       const nowMs = clock.nowMs();
       outcomes.addValue(order.key, Math.max(0, nowMs - startedMs), encoded);
       if (nowMs - this.#outcomesSinceMs > OUTCOME_AGE_MS_MAX) this.#flush();
+      this.#endTask(order);
     } catch (error) {
       const wire = toWireError(error);
       const message = `the result of ${call.what} cannot be encoded: ${wire.message}`;
@@ -368,6 +418,13 @@ export class ExecutorRuntime {
     const nowMs = clock.nowMs();
     outcomes.addError(order.key, Math.max(0, nowMs - startedMs), error);
     if (nowMs - this.#outcomesSinceMs > OUTCOME_AGE_MS_MAX) this.#flush();
+    this.#endTask(order);
+  }
+
+  #endTask(order: Order): void {
+    if (order.kind !== "task") return;
+    this.#task = undefined;
+    this.driver.objects.endTask();
   }
 
   /** Nothing else will finish this turn if no lane is busy; else wait for the turn's end. */
@@ -401,35 +458,3 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   isObject(value) && "then" in value && typeof value.then === "function";
-
-/** Own methods (arrow functions in fields) and those of the class; nothing of `Object`'s. */
-function methodOf(instance: Record<string, unknown>, name: string): UserFunction | undefined {
-  if (name === "constructor" || (name in Object.prototype && !methodsOf(instance).includes(name))) {
-    return undefined;
-  }
-  const method = instance[name];
-  return typeof method === "function" ? (method as UserFunction) : undefined;
-}
-
-function methodsOf(instance: object): string[] {
-  const names = new Set<string>();
-  for (
-    let owner: object | null = instance;
-    owner !== null && owner !== Object.prototype;
-    owner = Object.getPrototypeOf(owner) as object | null
-  ) {
-    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
-      if (name !== "constructor" && typeof property.value === "function") names.add(name);
-    }
-  }
-  return [...names].sort();
-}
-
-/** What a class says is to be done at its end: as the language has it, or a method `dispose`. */
-function disposerOf(instance: Record<string | symbol, unknown>): UserFunction | undefined {
-  for (const name of [Symbol.asyncDispose, Symbol.dispose, "dispose"]) {
-    const method = name === undefined ? undefined : instance[name];
-    if (typeof method === "function") return method as UserFunction;
-  }
-  return undefined;
-}

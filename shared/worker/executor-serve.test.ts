@@ -12,6 +12,7 @@ test("a load of tfjs that failed is tried again by the next task", async () => {
   serveExecutor(port2, {
     allocate: (size) => new Uint8Array(size),
     later: (callback) => void setTimeout(callback, 0),
+    loadPackaging: () => import("../packaging/ship-function.ts"),
     async loadTensorflow() {
       if (++loads === 1) throw new Error("no memory");
       return { version: loads };

@@ -6,7 +6,9 @@ import type { CallableId, ObjectId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
+import type { Packaging } from "../driver/mesh.ts";
 import type { ExecutorSettings, ObjectBytes } from "./executor-api.ts";
+import type { ExecutorIdentity } from "./executor-port.ts";
 import type { ExecutorMessage } from "./executor-messages.ts";
 import { ExecutorRuntime } from "./executor-runtime.ts";
 import { SharedMemoryMeter } from "./shared-memory-meter.ts";
@@ -19,6 +21,7 @@ export interface ExecutorCalls {
   forget(callables: readonly CallableId[]): void;
   /** The answer to a `fetch` message. */
   settleFetch(request: number, bytes: ObjectBytes | undefined, error?: WireError): void;
+  identify(identity: ExecutorIdentity): void;
 }
 
 /** What differs between a worker thread and a worker in the cage. */
@@ -26,6 +29,8 @@ export interface ExecutorPlatform {
   /** Memory for one big result. Memory that is not shared is transferred. */
   allocate(byteLength: number): ObjectBytes;
   later(callback: () => void): void;
+  /** What turns functions into source. */
+  loadPackaging(): Promise<Packaging>;
   /** Have the engine free what nothing refers to. Where memory is shared, nothing else makes it. */
   collect?(kind: "minor" | "major"): void;
   /** The one tfjs of this executor, on the backend that `settings` names or that wins. */
@@ -67,6 +72,9 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
       send({ type: "fetch", request, object });
       return answer.promise;
     },
+    send: (message) => send(message, transferables(message.type === "keep" ? [message.bytes] : [])),
+    allocate: (byteLength) => meter.counted(platform.allocate(byteLength)),
+    loadPackaging: () => platform.loadPackaging(),
     async importModule(specifier) {
       if (specifier !== "@tensorflow/tfjs") throw importUnsupported(specifier);
       tensorflow ??= platform
@@ -90,6 +98,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
     },
     define: (callables) => runtime.define(callables),
     forget: (callables) => runtime.forget(callables),
+    identify: (identity) => runtime.port.identify(identity),
     settleFetch(request, bytes, error) {
       const waiting = fetches.get(request);
       invariant(waiting, `fetch ${request} was asked for and not yet settled`);
@@ -101,21 +110,34 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   // The agent's side exposes nothing: whoever may call into a Comlink-exposed object can construct
   // `Function` there (path "constructor.constructor"), so user code would run in the page.
   Comlink.expose(calls, port);
-  const onMessage = (message: Partial<AgentMessage>) => {
-    if (message.type === "run") runtime.run(meter.take(unpackOrders(message as never, stored)));
-    else if (message.type === "store") stored.set(message.object!, message.bytes!);
-    else if (message.type === "drop") for (const object of message.objects!) stored.delete(object);
-  };
   port.addEventListener("message", ((event: MessageEvent<Partial<AgentMessage>>) =>
-    onMessage(event.data)) as EventListener);
+    receive(event.data, { runtime, stored, meter })) as EventListener);
   send({ type: "ready" });
+}
+
+/** Messages of Comlink come the same way, and are of no type. */
+function receive(
+  message: Partial<AgentMessage>,
+  executor: {
+    readonly runtime: ExecutorRuntime;
+    readonly stored: Map<ObjectId, ObjectBytes>;
+    readonly meter: SharedMemoryMeter;
+  },
+): void {
+  const { runtime, stored, meter } = executor;
+  if (message.type === "run") runtime.run(meter.take(unpackOrders(message as never, stored)));
+  else if (message.type === "news") runtime.driver.receive(message.news!);
+  else if (message.type === "answered") {
+    runtime.port.answered(message.request!, message.answer, message.error);
+  } else if (message.type === "store") stored.set(message.object!, message.bytes!);
+  else if (message.type === "drop") for (const object of message.objects!) stored.delete(object);
 }
 
 const importUnsupported = (specifier: string): MeshError =>
   new MeshError(
     "INVALID_ARGUMENT",
     `import("${specifier}") is not possible inside a task yet: packages with imports come later. ` +
-      'What works now: import("@tensorflow/tfjs"), and code that imports nothing',
+      'What works now: import("@tensorflow/tfjs"), import("manta"), and code that imports nothing',
     { specifier: specifier.slice(0, 256) },
   );
 

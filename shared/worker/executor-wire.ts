@@ -1,6 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { EncodedValue } from "../objects/codec.ts";
-import type { ActorId, CallableId, ObjectId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId, TaskId } from "../ids.ts";
 import {
   ID_CHARS_MAX,
   ID_PATTERN,
@@ -8,7 +8,7 @@ import {
   REFS_PER_MESSAGE_MAX,
 } from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
-import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
+import type { NestedNews, ObjectBytes, Order, Outcome } from "./executor-api.ts";
 
 /**
  * What travels between an agent and an executor besides Comlink's calls: batches of orders, and
@@ -32,7 +32,7 @@ const SHARED_VIEW_BYTES_MAX = 64 * 1024;
 export interface RunMessage {
   readonly type: "run";
   /**
-   * Per order: key, kind, callable, actor, method, group, length of args, number of dependencies; per
+   * Per order: key, kind, callable, actor or task, method, group, length of args, number of dependencies; per
    * dependency: object, place.
    */
   readonly fields: readonly (string | number)[];
@@ -50,7 +50,7 @@ export interface DropMessage {
   readonly type: "drop";
   readonly objects: readonly ObjectId[];
 }
-export type AgentMessage = RunMessage | StoreMessage | DropMessage;
+export type AgentMessage = RunMessage | StoreMessage | DropMessage | NestedNews;
 
 /** Everything that an executor has to report of one turn. executor-messages.ts has the schema. */
 export interface OutcomesMessage {
@@ -73,7 +73,8 @@ export function packOrders(orders: readonly Order[], carrier?: DependencyCarrier
   const inline: Uint8Array<ArrayBufferLike>[] = [];
   let inlineBytes = 0;
   for (const order of orders) {
-    fields.push(order.key, KINDS.indexOf(order.kind), order.callable ?? "", order.actor ?? "");
+    fields.push(order.key, KINDS.indexOf(order.kind), order.callable ?? "");
+    fields.push(order.actor ?? order.task ?? "");
     fields.push(order.method ?? "", order.group ?? "");
     fields.push(order.args.byteLength, order.dependencies.length);
     inline.push(order.args);
@@ -126,7 +127,8 @@ export function unpackOrders(
       if (!found) throw new Error(`order ${key} depends on ${object}, which was not sent`);
       dependencies.push({ object, bytes: found });
     }
-    orders.push({ key, kind, callable, actor, method, group, args, dependencies });
+    const subject = kind === "task" ? { task: actor as string as TaskId } : { actor };
+    orders.push({ key, kind, callable, ...subject, method, group, args, dependencies });
   }
   return orders;
 }
@@ -284,9 +286,9 @@ function join(parts: readonly Uint8Array<ArrayBufferLike>[], byteLength: number)
 }
 
 /** Cloning a view clones its whole buffer, so a view of part of one is copied; shared memory is not. */
-export function cloneable(bytes: ObjectBytes): ObjectBytes {
+export function cloneable<Bytes extends ObjectBytes>(bytes: Bytes): Bytes {
   if (isShared(bytes.buffer)) return bytes;
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : (bytes.slice() as Bytes);
 }
 
 /** The buffers of a message's bytes that move instead of being copied. */

@@ -27,6 +27,15 @@ export class HeldRefs {
     this.#tell("hold", fresh);
   }
 
+  /** The coordinator counts these as held by this peer already, because it made them. */
+  adopt(holder: string, objects: readonly ObjectId[]): void {
+    for (const object of objects) {
+      const holders = this.#holders.get(object);
+      if (holders) holders.add(holder);
+      else this.#holders.set(object, new Set([holder]));
+    }
+  }
+
   release(holder: string, objects: Iterable<ObjectId>): void {
     const gone: ObjectId[] = [];
     for (const object of objects) {

@@ -80,6 +80,11 @@ export class ObjectSupply {
     this.#options.store.put(object, bytes);
   }
 
+  /** How large it is, if it is here. */
+  sizeHere(object: ObjectId): number | undefined {
+    return this.#options.store.sizeOf(object);
+  }
+
   /** The exchange has put a copy into the store. */
   copied(object: ObjectId): void {
     this.#options.peer.session.send({ type: "copy-added", object });

@@ -48,7 +48,7 @@ export class OrderBook {
     const base = { key, callable: run.callable, args: run.args, dependencies: NONE };
     const order: OpenOrder["order"] =
       callable.kind === "function"
-        ? { ...base, kind: "task" }
+        ? { ...base, kind: "task", task: run.task }
         : {
             ...base,
             kind: "create-actor",

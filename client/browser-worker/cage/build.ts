@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Rolldown } from "vite";
-import { EXECUTOR_FILE, TFJS_FILE, WASM_FILES } from "./cage-messages.ts";
+import { EXECUTOR_FILE, PACKAGING_FILE, TFJS_FILE, WASM_FILES } from "./cage-messages.ts";
 
 /** Entries have the extension of this file: sources in tests, compiled in `npm run build`. */
 const EXTENSION = extname(fileURLToPath(import.meta.url));
@@ -18,7 +18,7 @@ const EXTENSION = extname(fileURLToPath(import.meta.url));
  * `sandbox` directive takes its origin away even at top level. The same policy is in the document,
  * for the case that a proxy loses headers.
  *
- * @param outDir gets executor.js, tfjs.js, the wasm binaries, cage.html, and headers.json: the
+ * @param outDir gets executor.js, tfjs.js, packaging.js, the wasm binaries, cage.html, and headers.json: the
  *   headers to serve cage.html with.
  */
 export async function buildCage(outDir: string): Promise<void> {
@@ -28,6 +28,7 @@ export async function buildCage(outDir: string): Promise<void> {
   await Promise.all([
     writeFile(join(outDir, EXECUTOR_FILE), await bundle("executor-entry", "es")),
     writeFile(join(outDir, TFJS_FILE), await bundle("tfjs-entry", "es")),
+    writeFile(join(outDir, PACKAGING_FILE), await bundle("packaging-entry", "es")),
     writeFile(join(outDir, "cage.html"), documentOf(frameScript, policy)),
     writeFile(join(outDir, "headers.json"), `${JSON.stringify(headersOf(policy), null, 2)}\n`),
     ...WASM_FILES.map((file) => copyFile(join(wasmFolder(), file), join(outDir, file))),

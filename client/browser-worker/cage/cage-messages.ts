@@ -4,6 +4,8 @@
 export interface CageAssets {
   readonly executor: Blob;
   readonly tfjs: Blob;
+  /** What turns functions into source. */
+  readonly packaging: Blob;
   /** The binaries of tfjs's wasm backend by file name. */
   readonly wasm: Readonly<Record<string, Blob>>;
 }
@@ -40,5 +42,6 @@ export interface ExecutorStart extends ExecutorKit {
 /** The files of a built cage, next to each other. */
 export const EXECUTOR_FILE = "executor.js";
 export const TFJS_FILE = "tfjs.js";
+export const PACKAGING_FILE = "packaging.js";
 /** Not the threaded one: a caged worker has no SharedArrayBuffer. */
 export const WASM_FILES = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm"] as const;

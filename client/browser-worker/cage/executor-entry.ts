@@ -1,4 +1,5 @@
 import { systemClock } from "../../../shared/clock.ts";
+import type { Packaging } from "../../../shared/driver/mesh.ts";
 import type { TensorBackendName, Tensorflow } from "../../../shared/gpu/choose-backend.ts";
 import { readyTensorflow } from "../../../shared/gpu/tensorflow.ts";
 import type { BackendReport, ExecutorSettings } from "../../../shared/worker/executor-api.ts";
@@ -21,8 +22,18 @@ export function startExecutor({ port, assets, gpu }: ExecutorStart): void {
       callbacks.push(callback);
       turns.port2.postMessage(undefined);
     },
+    loadPackaging: () => loadPackaging(assets),
     loadTensorflow: (settings, onMeasured) => loadTensorflow(assets, settings, onMeasured),
   });
+}
+
+async function loadPackaging(assets: CageAssets): Promise<Packaging> {
+  const url = URL.createObjectURL(assets.packaging);
+  try {
+    return (await import(/* @vite-ignore */ url)) as Packaging;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
 }
 
 async function loadTensorflow(

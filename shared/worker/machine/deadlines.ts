@@ -1,5 +1,5 @@
 import { dropOverdue, retireActor } from "./actors.ts";
-import { countPool, executorDied, overtake, stopPool } from "./executors.ts";
+import { countPool, executorDied, overtake, retireSpares, stopPool } from "./executors.ts";
 import { failed, timedOut } from "./failures.ts";
 import { settle } from "./orders.ts";
 import { PIPELINE_STALL_MS } from "./placement.ts";
@@ -15,7 +15,8 @@ export const SILENT_MS_MAX = 5_000;
 export function needsTicks(state: MachineState): boolean {
   if (state.orders.size > 0 || state.ending.size > 0) return true;
   const { size } = countPool(state);
-  if (state.idle.size < Math.max(size, state.settings.executorsMin)) return true;
+  const { executorsMin, executorsMax } = state.settings;
+  if (state.idle.size < Math.max(size, executorsMin) || size > executorsMax) return true;
   return [...state.executors.values()].some(({ endings }) => endings.size > 0);
 }
 
@@ -27,6 +28,7 @@ export function checkDeadlines(state: MachineState, atMs: number, effects: Machi
     else if (executor.endings.size > 0) checkSilence(state, executor, atMs, effects);
   }
   dropOverdue(state, atMs, effects);
+  retireSpares(state, atMs, effects);
   // A copy: when a shared executor is stopped, all that it constructs goes.
   for (const id of Array.from(state.creating)) {
     const actor = state.actors.get(id);

@@ -15,6 +15,13 @@ const RESPAWN_MS_MAX = 30_000;
 /** Executors beyond `executorsMax` while others wait for objects. */
 const BLOCKED_EXECUTORS_MAX = 64;
 
+/**
+ * Idle executors beyond `executorsMax` that are kept for a while: where tasks wait for tasks that
+ * they submitted, the number of those that wait goes up and down with each.
+ */
+const SPARES_MAX = 8;
+export const SPARE_MS_MAX = 10_000;
+
 export function spawn(
   state: MachineState,
   role: ExecutorRecord["role"],
@@ -131,11 +138,27 @@ export function proceed(
   if (executor.queue.size > 0) return;
   release(state, executor);
   const { size, blocked } = countPool(state);
-  if (size - blocked > state.settings.executorsMax) {
-    state.executors.delete(executor.id);
-    effects.push({ type: "stop-executor", executor: executor.id });
-  } else {
-    state.idle.add(executor.id);
+  state.idle.add(executor.id);
+  if (size - blocked > state.settings.executorsMax + SPARES_MAX) retire(state, executor, effects);
+}
+
+/** Stop an idle executor. */
+function retire(state: MachineState, executor: ExecutorRecord, effects: MachineEffect[]): void {
+  state.executors.delete(executor.id);
+  state.idle.delete(executor.id);
+  effects.push({ type: "stop-executor", executor: executor.id });
+}
+
+/** Stop those beyond `executorsMax` that have been idle for long. */
+export function retireSpares(state: MachineState, atMs: number, effects: MachineEffect[]): void {
+  const { size, blocked } = countPool(state);
+  let spares = size - blocked - state.settings.executorsMax;
+  // Oldest first; a copy, because they leave it.
+  for (const id of Array.from(state.idle)) {
+    const executor = state.executors.get(id)!;
+    if (spares <= 0 || atMs - executor.progressAtMs <= SPARE_MS_MAX) return;
+    spares -= 1;
+    retire(state, executor, effects);
   }
 }
 

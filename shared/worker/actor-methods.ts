@@ -1,0 +1,36 @@
+import type { UserFunction } from "./executor-callables.ts";
+
+/** Own methods (arrow functions in fields) and those of the class; nothing of `Object`'s. */
+export function methodOf(
+  instance: Record<string, unknown>,
+  name: string,
+): UserFunction | undefined {
+  if (name === "constructor" || (name in Object.prototype && !methodsOf(instance).includes(name))) {
+    return undefined;
+  }
+  const method = instance[name];
+  return typeof method === "function" ? (method as UserFunction) : undefined;
+}
+
+export function methodsOf(instance: object): string[] {
+  const names = new Set<string>();
+  for (
+    let owner: object | null = instance;
+    owner !== null && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner) as object | null
+  ) {
+    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      if (name !== "constructor" && typeof property.value === "function") names.add(name);
+    }
+  }
+  return [...names].sort();
+}
+
+/** What a class says is to be done at its end: as the language has it, or a method `dispose`. */
+export function disposerOf(instance: Record<string | symbol, unknown>): UserFunction | undefined {
+  for (const name of [Symbol.asyncDispose, Symbol.dispose, "dispose"]) {
+    const method = name === undefined ? undefined : instance[name];
+    if (typeof method === "function") return method as UserFunction;
+  }
+  return undefined;
+}

@@ -1,0 +1,15 @@
+import type { ActorId, TaskId } from "../../ids.ts";
+import type { ExecutorId, MachineState, OrderRecord } from "./types.ts";
+
+/** What a pool executor runs now: those behind it in the queue have not started. */
+export function runningOn(state: MachineState, id: ExecutorId): OrderRecord | undefined {
+  const executor = state.executors.get(id);
+  return executor?.role === "tasks" ? state.orders.get(executor.queue.first ?? "") : undefined;
+}
+
+/** Whether the executor runs this task now, or has this actor. */
+export function runsOn(state: MachineState, id: ExecutorId, parent: TaskId): boolean {
+  const order = runningOn(state, id);
+  if (order && order.kind !== "call" && order.task === parent) return true;
+  return state.actors.get(parent as string as ActorId)?.executor === id;
+}

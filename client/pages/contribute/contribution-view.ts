@@ -15,6 +15,7 @@ const SPARK_SIZE = { width: 600, height: 60 };
 export class ContributionView {
   readonly #main = byId("main", HTMLElement);
   readonly #start = byId("start", HTMLButtonElement);
+  #stopHadFocus = false;
   readonly #stop = byId("stop", HTMLButtonElement);
   readonly #manta = drawManta();
   readonly #spark = new Sparkline(SPARK_SIZE);
@@ -72,10 +73,15 @@ export class ContributionView {
       "data-activity": phase === "working" ? (busy ? "busy" : "waiting") : undefined,
     });
     setSwims(this.#manta, busy);
+    // A button that is disabled loses the focus, at the next frame.
+    if (phase === "stopping") this.#stopHadFocus ||= document.activeElement === this.#stop;
     this.#stop.disabled = phase === "stopping";
     if (this.#stop.hidden !== running) return;
     // The two take each other's place: who pressed one by keyboard goes on from the other.
-    const hadFocus = document.activeElement === (running ? this.#start : this.#stop);
+    const { activeElement, body } = document;
+    const hasLost = !running && this.#stopHadFocus && activeElement === body;
+    const hadFocus = hasLost || activeElement === (running ? this.#start : this.#stop);
+    this.#stopHadFocus = false;
     this.#stop.hidden = !running;
     this.#start.hidden = running;
     if (hadFocus) (running ? this.#stop : this.#start).focus();

@@ -16,7 +16,7 @@ export const USAGE = `manta worker [options]
   --spill-bytes SIZE    disk for objects, at most; 0 for none (default: what is free)
   --label KEY=VALUE     tasks can ask for it (repeatable)
   --listen-host ADDRESS take direct links of other Node peers here
-                        (default 127.0.0.1 if the coordinator is on this machine, else none)
+                        (default 127.0.0.1 if the coordinator is on this machine, else "none")
   --no-webrtc           do not link to tabs directly`;
 
 const NAME_CHARS_MAX = 64;

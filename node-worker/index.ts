@@ -44,7 +44,7 @@ export interface NodeWorkerOptions {
   readonly webrtc?: boolean;
   /**
    * An address of this machine that other Node peers reach: it listens there for direct links.
-   * Default: 127.0.0.1 if the coordinator is on this machine, else it does not listen.
+   * `none`: it does not listen. Default: 127.0.0.1 if the coordinator is on this machine, else none.
    */
   readonly listenHost?: string;
   log(text: string): void;

@@ -7,8 +7,8 @@ const LOCAL_NAMES = ["localhost", "127.0.0.1", "[::1]"];
  * Let other Node peers reach this process by WebSocket: faster than WebRTC between Node peers, and no
  * bytes pass the coordinator. Who comes must show a ticket, as on every path.
  *
- * @param listenHost an address of this machine that the others reach. Default: 127.0.0.1 if the
- *   coordinator is on this machine, else it does not listen.
+ * @param listenHost an address of this machine that the others reach. `none`: it does
+ *   not listen. Default: 127.0.0.1 if the coordinator is on this machine, else none.
  * @throws MeshError `START_FAILED` if this machine has no such address.
  */
 export async function listenForPeers(
@@ -18,6 +18,6 @@ export async function listenForPeers(
 ): Promise<WebSocketListener | undefined> {
   const isLocal = LOCAL_NAMES.includes(coordinator.hostname);
   const host = listenHost ?? (isLocal ? "127.0.0.1" : undefined);
-  if (host === undefined) return undefined;
+  if (host === undefined || host === "none") return undefined;
   return await listenWebSocket({ host, port: 0, path: "/link", onTransport });
 }

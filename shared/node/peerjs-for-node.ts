@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import type { PeerConstructor } from "../transport/peerjs-api.ts";
 
 /** node-datachannel's defaults assume a LAN; at 51 ms these carry 31 MB/s where they carry 2. */
-const SCTP_SETTINGS = {
+export const SCTP_SETTINGS = {
   recvBufferSize: 8 * 2 ** 20,
   sendBufferSize: 8 * 2 ** 20,
   initialCongestionWindow: 32,

@@ -2,7 +2,7 @@ import { systemClock, type Clock } from "../clock.ts";
 import {
   HIGH_WATER_BYTES,
   LOW_WATER_BYTES,
-  RTC_CHUNK_BYTES,
+  RTC_MESSAGE_BYTES,
   SOCKET_WINDOW_BYTES,
 } from "../protocol/limits.ts";
 import { reasonToText, textToReason } from "./close-reason.ts";
@@ -105,8 +105,8 @@ class ChannelWire {
 
   #pieceBytesMax(): number {
     // 0 and nothing mean that the other end did not say; every stack takes 64 KiB.
-    const messageBytesMax = this.#options.messageBytesMax() || RTC_CHUNK_BYTES;
-    return Math.min(messageBytesMax, RTC_CHUNK_BYTES) - 1;
+    const messageBytesMax = this.#options.messageBytesMax() || RTC_MESSAGE_BYTES;
+    return Math.min(messageBytesMax, RTC_MESSAGE_BYTES) - 1;
   }
 
   #say(text: string): void {

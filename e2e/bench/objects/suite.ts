@@ -1,8 +1,11 @@
 import type { Suite } from "../suite.ts";
+import { nodeToNode, nodeToNodeWebRtc } from "./node-to-node.ts";
+import { sharedMemory } from "./shared-memory.ts";
 import { smallValues } from "./small-values.ts";
+import { nodeToTab, tabToNode, tabToTab } from "./tabs.ts";
 
 export const objectsSuite: Suite = {
   name: "objects",
   about: "values on their way: between processes and tabs, and inside one worker",
-  rows: [smallValues],
+  rows: [nodeToNode, nodeToNodeWebRtc, tabToTab, tabToNode, nodeToTab, sharedMemory, smallValues],
 };

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { setUpRay } from "./core/ray/ray-environment.ts";
 import { coreSuite } from "./core/suite.ts";
 import { objectsSuite } from "./objects/suite.ts";
 import { printer } from "./print.ts";
@@ -19,6 +20,7 @@ const { values, positionals } = parseArgs({
 const [name, ...parts] = positionals;
 const suite = SUITES.find((one) => one.name === name);
 if (name === undefined) list();
+else if (name === "ray-setup") await setUpRay();
 else if (!suite) refuse(`there is no suite "${name}"; there are: ${names(SUITES)}`);
 else if (values.vs !== undefined && values.vs !== "ray") {
   refuse(`--vs ${values.vs}: the only peer that can be named is ray`);
@@ -49,6 +51,9 @@ async function run({ name: title, rows }: Suite): Promise<void> {
 
 function list(): void {
   console.log("npm run bench -- <suite> [part of a row's name ...] [--json] [--vs ray]");
+  console.log(
+    "npm run bench -- ray-setup    installs Ray beside the project's packages, for --vs ray",
+  );
   for (const { name: title, about, rows } of SUITES) {
     console.log(`\n${title}: ${about}`);
     for (const row of rows) {

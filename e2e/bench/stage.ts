@@ -20,7 +20,11 @@ export class Stage {
     const known = this.#shared.get(name);
     if (known) return known.value as Promise<T>;
     const value = open();
-    this.#shared.set(name, { value, close: async () => close(await value) });
+    this.#shared.set(name, {
+      value,
+      // Whoever asked for one that could not be opened was told so.
+      close: () => value.then(close, () => {}),
+    });
     return value;
   }
 

@@ -21,7 +21,14 @@ export const rayPython = (): string =>
  */
 export async function setUpRay(): Promise<void> {
   await run("python3", ["-m", "venv", environment()]);
-  await run(rayPython(), ["-m", "pip", "install", "--quiet", `ray==${RAY_VERSION}`, "numpy"]);
+  await run(rayPython(), [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    `ray[client]==${RAY_VERSION}`,
+    "numpy",
+  ]);
   await run(rayPython(), ["-c", "import ray; print('Ray', ray.__version__, 'is installed')"]);
 }
 

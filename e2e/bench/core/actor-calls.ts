@@ -1,7 +1,7 @@
 import { perSecond } from "../measure.ts";
 import { nodeMesh } from "../node-mesh.ts";
 import type { Row } from "../suite.ts";
-import { getRound, ROUND } from "./rounds.ts";
+import { getAndDispose, ROUND } from "./get-and-dispose.ts";
 
 export const actorCalls: Row = {
   name: "actor_calls",
@@ -17,7 +17,7 @@ export const actorCalls: Row = {
     );
     const actor = Actor.create();
     yield await perSecond("actor_calls_async", ROUND, () =>
-      getRound(mesh, () => actor.smallValue()),
+      getAndDispose(mesh, ROUND, () => actor.smallValue()),
     );
     yield await perSecond("actor_calls_sync", 1, async () => {
       using ref = actor.smallValue();

@@ -4,7 +4,7 @@ import { rateOver } from "../measure.ts";
 import { nodeMesh } from "../node-mesh.ts";
 import type { Row } from "../suite.ts";
 import { EchoBaseline } from "./echo-baseline.ts";
-import { getRound, ROUND } from "./rounds.ts";
+import { getAndDispose, ROUND } from "./get-and-dispose.ts";
 
 const ROUND_MS = 1_000;
 
@@ -19,7 +19,7 @@ export const tasksAsync: Row = {
     try {
       const ours = {
         name: "tasks_async",
-        round: () => rateOver(ROUND_MS, ROUND, () => getRound(mesh, () => noop())),
+        round: () => rateOver(ROUND_MS, ROUND, () => getAndDispose(mesh, ROUND, () => noop())),
       };
       const echoOf = (name: string, perFrame: number) => ({
         name,

@@ -1,6 +1,6 @@
 import type { Mesh } from "manta";
-import { ROUND, type RayBody } from "./body.ts";
-import { getAndDispose } from "./get-and-dispose.ts";
+import { getAndDispose, ROUND } from "../get-and-dispose.ts";
+import type { RayBody } from "./body.ts";
 
 const CREATED = 4;
 

@@ -1,11 +1,5 @@
 import type { Mesh } from "manta";
 
-/** What Ray calls n_cpu: half of a machine's CPUs. Pinned, so that runs on two machines compare. */
-export const CPUS_HALF = 1;
-
-/** Tasks or calls in most of Ray's rounds. */
-export const ROUND = 1_000;
-
 /** One of Ray's own microbenchmarks, for Manta. Its twin in Python is in bodies.py, by the same name. */
 export interface RayBody {
   /** As in Ray's published results; `ray microbenchmark` prints it in words. */

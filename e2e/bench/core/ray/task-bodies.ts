@@ -1,5 +1,5 @@
-import { ROUND, type RayBody } from "./body.ts";
-import { getAndDispose } from "./get-and-dispose.ts";
+import { getAndDispose, ROUND } from "../get-and-dispose.ts";
+import type { RayBody } from "./body.ts";
 
 export const TASK_BODIES: readonly RayBody[] = [
   {

@@ -218,6 +218,8 @@ export class ObjectTable {
    * @throws MeshError why the connection ended, if it did before that.
    */
   async ready(refs: readonly ObjectRef[], count: number, timeoutMs?: number): Promise<boolean[]> {
+    const now = this.#readyNow(refs, count);
+    if (now) return now;
     const entries = this.#openAll(refs, timeoutMs);
     try {
       const { pending } = await this.#awaitSettled(entries, count, timeoutMs);
@@ -226,6 +228,18 @@ export class ObjectTable {
     } finally {
       for (const entry of entries) this.#letGo(entry.id);
     }
+  }
+
+  /** Loops that take one of many at a time look at all of them each time: the rest is not touched. */
+  #readyNow(refs: readonly ObjectRef[], count: number): boolean[] | undefined {
+    const settled: boolean[] = Array.from({ length: refs.length }, () => false);
+    let missing = count;
+    for (let i = 0; i < refs.length && missing > 0; i++) {
+      if (this.#open(refs[i]!).state === undefined) continue;
+      settled[i] = true;
+      missing -= 1;
+    }
+    return missing > 0 ? undefined : settled;
   }
 
   /** Keep an object although no handle is left, until the returned function is called. */
@@ -249,6 +263,7 @@ export class ObjectTable {
         missing -= 1;
         if (missing > 0 && !this.#end) return;
         cancelDeadline?.();
+        if (count < entries.length || this.#end) stopWaiting(unsettled, wake);
         resolve({ pending: Math.max(0, missing) });
       };
       for (const entry of unsettled) {
@@ -257,10 +272,7 @@ export class ObjectTable {
       }
       if (timeoutMs === undefined) return;
       cancelDeadline = this.#ports.clock.after(timeoutMs, () => {
-        for (const { waiters } of unsettled) {
-          const at = waiters?.indexOf(wake) ?? -1;
-          if (at >= 0) waiters!.splice(at, 1);
-        }
+        stopWaiting(unsettled, wake);
         resolve({ pending: missing });
       });
     });
@@ -387,5 +399,13 @@ export class ObjectTable {
     for (let at = 0; at < released.length; at += REFS_PER_MESSAGE_MAX) {
       this.#ports.release(released.slice(at, at + REFS_PER_MESSAGE_MAX));
     }
+  }
+}
+
+/** Of those that are not settled yet; a loop over the same refs would leave one for each turn. */
+function stopWaiting(entries: readonly ObjectEntry[], wake: () => void): void {
+  for (const { waiters } of entries) {
+    const at = waiters?.lastIndexOf(wake) ?? -1;
+    if (at >= 0) waiters!.splice(at, 1);
   }
 }

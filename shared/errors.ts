@@ -34,6 +34,11 @@ export const ERROR_CODES = {
   NAME_TAKEN: { retry: false, blame: "caller", text: "another actor has that name" },
   QUEUE_EMPTY: { retry: true, blame: "caller", text: "the queue has no item now" },
   QUEUE_FULL: { retry: true, blame: "caller", text: "the queue has no room now" },
+  PLACEMENT_GROUP_REMOVED: {
+    retry: false,
+    blame: "caller",
+    text: "the placement group was removed",
+  },
   ACTOR_METHOD_UNKNOWN: { retry: false, blame: "caller", text: "the actor has no such method" },
   TIMEOUT: { retry: true, blame: "caller", text: "the caller's deadline passed" },
   PEER_UNREACHABLE: { retry: true, blame: "system", text: "no path to the peer could be opened" },

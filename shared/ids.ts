@@ -16,6 +16,8 @@ export type ActorId = Id<"ActorId">;
 export type CallableId = Id<"CallableId">;
 /** A link between two peers, as the one that opened it calls it. */
 export type LinkName = Id<"LinkName">;
+/** Bundles of resources that are reserved together. An object of the same id says that they are. */
+export type GroupId = Id<"GroupId">;
 /** Everything one driver submitted; named after that driver. */
 export type JobId = Id<"JobId">;
 
@@ -35,7 +37,7 @@ export class IdSequence {
     this.#prefix = prefix;
   }
 
-  next<T extends TaskId | ObjectId | ActorId | CallableId | LinkName>(): T {
+  next<T extends TaskId | ObjectId | ActorId | CallableId | GroupId | LinkName>(): T {
     return (this.#prefix + (this.#next++).toString(32)) as T;
   }
 }

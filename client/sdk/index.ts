@@ -10,6 +10,11 @@ export type {
   CallOptions,
 } from "../../shared/driver/actor-class-options.ts";
 export type { CallableOptions, PutOptions } from "../../shared/driver/options.ts";
+export type {
+  Bundle,
+  PlacementGroup,
+  PlacementGroupOptions,
+} from "../../shared/driver/placement-group.ts";
 export type { LabelWish, LabelWishes, WhereOptions } from "../../shared/driver/where-options.ts";
 export { ObjectRef, type GetOptions } from "../../shared/driver/object-ref.ts";
 export type { RemoteFunction } from "../../shared/driver/remote-function.ts";

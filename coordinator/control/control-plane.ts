@@ -9,9 +9,8 @@ import {
   type PeerId,
   type TaskId,
 } from "../../shared/ids.ts";
-import type { Define, PeerMessage } from "../../shared/protocol/messages.ts";
+import type { Define, PeerMessage, TaskDone } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
-import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
 import { step as stepDirectory } from "../directory/step.ts";
 import {
   emptyDirectoryState,
@@ -34,11 +33,18 @@ import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts
 import { locatedMessage, objectStateOf, sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
+import { groupEventOf, groupOutcome, groupPromised, requireOwnGroup } from "./placement-groups.ts";
 import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
 import { mayLiveAgain, Submissions } from "./submissions.ts";
-import { requireOfJob, schedulerEventOf, type Untimed } from "./task-messages.ts";
+import {
+  requireOfJob,
+  schedulerEventOf,
+  warnedOf,
+  warningMessage,
+  type Untimed,
+} from "./task-messages.ts";
 import type { ControlPorts, PeerIntroduction, PeerRecord } from "./types.ts";
 
 /** What is to be done, by whichever of the two machines or here. */
@@ -159,17 +165,8 @@ export class ControlPlane {
         return this.#define(from, message);
       case "submit":
         return this.submissions.submit(from, message);
-      case "task-done": {
-        const { task, attempt, ranForMs } = message;
-        return this.#report(peer, message, {
-          type: "task-done",
-          worker: peer,
-          task,
-          attempt,
-          ranForMs,
-          atMs: this.#nowMs,
-        });
-      }
+      case "task-done":
+        return this.#report(peer, message);
       case "task-returned":
         return this.submissions.takeBack(peer, message);
       case "cancel-task":
@@ -187,6 +184,11 @@ export class ControlPlane {
         return this.actors.watch(message.actor, peer);
       case "introduce-me":
         return this.#acquaintances.introduce(peer, message.peer, this.peers.get(message.peer));
+      case "create-placement-group":
+        this.#direct(groupPromised(from, message));
+        return this.#schedule(groupEventOf(from, message));
+      case "remove-placement-group":
+        return this.#schedule(groupEventOf(from, message));
       case "query":
         return this.#ports.send(peer, answerQuery(this, message), 0);
       case "goodbye":
@@ -237,6 +239,7 @@ export class ControlPlane {
     requireMine(from, define.callable);
     const job = jobOf(from, define.parent, this.scheduler);
     if (!job || this.callables.has(define.callable)) return;
+    requireOwnGroup(define, job, this.scheduler);
     if (define.parent && !this.nested.add(job, define, this)) return;
     this.callables.set(define.callable, define);
     const { isDetached } = define.actor ?? {};
@@ -245,16 +248,14 @@ export class ControlPlane {
   }
 
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
-  #report(
-    peer: PeerId,
-    message: Extract<PeerMessage, { type: "task-done" }>,
-    event: Extract<SchedulerEvent, { type: "task-done" }>,
-  ): void {
+  #report(peer: PeerId, message: TaskDone): void {
+    const { task, attempt, ranForMs } = message;
     const object = resultOf(message.task);
     const before = this.#queue.length;
     const replicas = message.inline ? 1 : this.submissions.replicasOf(message.task);
     const losses = message.inline ? 0 : (this.scheduler.tasks.get(message.task)?.losses ?? 0);
-    this.#step(event);
+    const atMs = this.#nowMs;
+    this.#step({ type: "task-done", worker: peer, task, attempt, ranForMs, atMs });
     // The scheduler says first whether the answer counts, then what it makes room for.
     const accepted = this.#queue[before]?.type === "accept-result";
     if (accepted) {
@@ -342,8 +343,8 @@ export class ControlPlane {
       case "run":
         return this.#run(effect);
       case "cancel-run": {
-        const { worker, task, attempt } = effect;
-        return this.#ports.send(worker, { type: "cancel-run", task, attempt }, 0);
+        const { worker, ...order } = effect;
+        return this.#ports.send(worker, order, 0);
       }
       case "accept-result":
         this.settled.note(effect, this.peers.get(effect.worker)?.name, this.#nowMs);
@@ -357,18 +358,17 @@ export class ControlPlane {
         return this.actors.restarting(effect.actor);
       case "actor-died":
         return this.submissions.actorEnded(effect.actor, effect.error);
+      case "placement-group-ready":
+      case "placement-group-ended":
+        return this.#direct(groupOutcome(effect));
       case "drop-worker": {
         const message = `${effect.worker} was dropped because ${effect.why}; it may connect again`;
         const error: WireError = { code: "WORKER_LOST", message };
         this.#forgetPeer(effect.worker, effect.why);
         return this.#ports.drop(effect.worker, error);
       }
-      case "warn": {
-        const { job, task } = effect;
-        const text = cut(effect.text, EXPLANATION_CHARS_MAX);
-        const to = job === DETACHED_JOB ? makerOf(task) : (job as string as PeerId);
-        return this.#ports.send(to, { type: "warning", task, text }, 0);
-      }
+      case "warn":
+        return this.#ports.send(warnedOf(effect), warningMessage(effect), 0);
       case "copies-changed":
         return this.replicator.changed(effect.object);
       case "lost":

@@ -1,4 +1,4 @@
-import { makerOf, type ObjectId, type TaskId } from "../../shared/ids.ts";
+import { makerOf, type GroupId, type ObjectId, type TaskId } from "../../shared/ids.ts";
 import { REPLICAS_MAX } from "../../shared/protocol/limits.ts";
 import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
 import type {
@@ -9,6 +9,7 @@ import type {
   PeerSummary,
 } from "../../shared/protocol/messages.ts";
 import { explainTask } from "../scheduler/explain.ts";
+import { explainGroup } from "../scheduler/explain-groups.ts";
 import type { ObjectRecord } from "../directory/types.ts";
 import type { TaskRecord } from "../scheduler/types.ts";
 import { findActor, listActors } from "./actor-queries.ts";
@@ -81,6 +82,12 @@ const keepersOf = ({ peers }: ControlPlane, { keepers }: ObjectRecord): string[]
   keepers.slice(0, KEEPERS_TOLD_MAX).map((keeper) => peers.get(keeper)?.name ?? keeper);
 
 function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explanation {
+  const group = plane.scheduler.placementGroups.get(object as string as GroupId);
+  if (group) {
+    const isWaiting = plane.scheduler.pendingGroups.has(group);
+    const text = explainGroup(plane.scheduler, group);
+    return { text, state: isWaiting ? "waiting" : "done", story: [] };
+  }
   const id = object as string as TaskId;
   const task = plane.scheduler.tasks.get(id);
   if (task) {

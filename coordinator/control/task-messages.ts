@@ -1,7 +1,9 @@
-import type { PeerMessage } from "../../shared/protocol/messages.ts";
+import type { CoordinatorMessage, PeerMessage } from "../../shared/protocol/messages.ts";
 import { MeshError } from "../../shared/errors.ts";
-import { isMadeBy, type TaskId } from "../../shared/ids.ts";
-import type { SchedulerEvent, SchedulerState } from "../scheduler/types.ts";
+import { isMadeBy, makerOf, type PeerId, type TaskId } from "../../shared/ids.ts";
+import type { SchedulerEffect, SchedulerEvent, SchedulerState } from "../scheduler/types.ts";
+import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
+import { DETACHED_JOB } from "./detached-classes.ts";
 import { jobOf } from "./nested-tasks.ts";
 import type { PeerRecord } from "./types.ts";
 
@@ -74,3 +76,15 @@ export function requireOfJob(
   const message = `${from.peer} may not end ${task}: it belongs to another job`;
   throw new MeshError("PROTOCOL_VIOLATION", message);
 }
+
+type Warn = Extract<SchedulerEffect, { type: "warn" }>;
+
+/** Who is to be warned. */
+export const warnedOf = ({ job, task }: Warn): PeerId =>
+  job === DETACHED_JOB ? makerOf(task) : (job as string as PeerId);
+
+export const warningMessage = ({ task, text }: Warn): CoordinatorMessage => ({
+  type: "warning",
+  task: task as string as TaskId,
+  text: cut(text, EXPLANATION_CHARS_MAX),
+});

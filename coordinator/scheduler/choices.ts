@@ -1,10 +1,11 @@
 import { invariant } from "../../shared/errors.ts";
+import type { GroupId } from "../../shared/ids.ts";
 import {
   parseSelector,
   selects,
   type LabelSelector,
 } from "../../shared/protocol/label-selectors.ts";
-import type { Strategy } from "../../shared/protocol/messages.ts";
+import type { Strategy } from "../../shared/protocol/placement-messages.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
 import type { WorkerRecord } from "./types.ts";
 
@@ -13,6 +14,8 @@ export interface Choice {
   readonly labels: readonly (readonly [name: string, selector: LabelSelector])[];
   /** Id or name of the only worker. */
   readonly worker: string | undefined;
+  /** The placement group, and which of its bundles; otherwise no bundle will do. */
+  readonly place: { readonly group: GroupId; readonly bundle?: number } | undefined;
 }
 
 /** What a definition says about where its tasks may run. */
@@ -28,10 +31,12 @@ export interface Constraints {
  */
 export function choicesOf({ labels, fallback = [], strategy }: Constraints): readonly Choice[] {
   const alternatives = [labels, ...fallback].map(parsed);
-  const free = alternatives.map((each) => ({ labels: each, worker: undefined }));
+  const anywhere = { worker: undefined, place: undefined };
+  const free = alternatives.map((each) => ({ ...anywhere, labels: each }));
   if (typeof strategy !== "object") return free;
+  if ("group" in strategy) return free.map((each) => ({ ...each, place: strategy }));
   const { worker, isSoft } = strategy;
-  const bound = alternatives.map((each) => ({ labels: each, worker }));
+  const bound = free.map((each) => ({ ...each, worker }));
   return isSoft ? [...bound, ...free] : bound;
 }
 
@@ -47,7 +52,7 @@ export function rankOf(
   worker: WorkerRecord,
   { demands, choices }: { readonly demands: Demands; readonly choices: readonly Choice[] },
 ): number {
-  if (lackOf(worker, demands)) return -1;
+  if (!isInGroup(worker, choices[0]!) || lackOf(worker, demands)) return -1;
   return choices.findIndex((choice) => !mismatchOf(worker, choice));
 }
 
@@ -59,6 +64,10 @@ export const obstacleTo = (
   if (rankOf(worker, { demands, choices }) >= 0) return undefined;
   return lackOf(worker, demands) ?? mismatchOf(worker, choices[0]!);
 };
+
+/** Bundles are for the tasks of their group, and those run nowhere else. */
+const isInGroup = ({ bundle }: WorkerRecord, { place }: Choice): boolean =>
+  bundle?.group === place?.group && (place?.bundle === undefined || place.bundle === bundle?.index);
 
 function lackOf({ capacity }: WorkerRecord, demands: Demands): string | undefined {
   if (demands.cpuMilli > capacity.cpuMilli) return `has ${capacity.cpuMilli / 1000} cpus`;

@@ -2,6 +2,7 @@ import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
 import { LENT_MAX } from "./lending.ts";
+import { candidatesOf } from "./shapes.ts";
 import { PREFETCH_US } from "./placement.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
@@ -12,7 +13,11 @@ import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 export function checkInvariants(state: SchedulerState): void {
   checkTasks(state);
   checkClasses(state);
-  for (const worker of state.workers.values()) checkWorker(state, worker);
+  for (const worker of state.workers.values()) {
+    checkWorker(state, worker);
+    for (const bundle of worker.bundles) checkWorker(state, bundle);
+  }
+  checkPlacementGroups(state);
   let silentWorkers = 0;
   for (const [limitMs, silent] of state.silent) {
     silentWorkers += silent.size;
@@ -50,7 +55,7 @@ function checkTasks(state: SchedulerState): void {
       invariant(state.dependents.get(object)?.has(task), `${id}: ${object} will not wake it`);
     }
     if (!task.worker) continue;
-    invariant(state.workers.get(task.worker.id) === task.worker, `${id}: its worker has left`);
+    invariant(isThere(state, task.worker), `${id}: its worker has left`);
     invariant(task.worker.assigned.has(task), `${id}: its worker disowns it`);
   }
   for (const [object, dependents] of state.dependents) {
@@ -63,9 +68,14 @@ function checkTasks(state: SchedulerState): void {
 
 function checkClasses(state: SchedulerState): void {
   const classes = new Map<Shape, number>();
+  const count = (shape: Shape) => classes.set(shape, (classes.get(shape) ?? 0) + 1);
+  for (const { bundles, together } of state.placementGroups.values()) {
+    for (const { shape } of bundles) count(shape);
+    if (together) count(together);
+  }
   for (const group of state.classes.values()) {
     const { id, shape, priority, queue } = group;
-    classes.set(shape, (classes.get(shape) ?? 0) + 1);
+    count(shape);
     const isServed = shape.ready.get(priority)?.has(group) ?? false;
     invariant(isServed === queue.size > 0, `${id}: served iff it has ready tasks`);
   }
@@ -108,13 +118,13 @@ function checkPool(
   const { open, deep } = pool;
   const key = `${shape.key}, choice ${rank}`;
   for (const worker of [...open, ...deep]) {
-    invariant(state.workers.get(worker.id) === worker, `${key}: ${worker.id} has left`);
+    invariant(isThere(state, worker), `${key}: ${worker.id} has left`);
   }
   for (const worker of deep) {
     invariant(worker.demotedFrom.has(pool), `${key}: ${worker.id} is deep, not demoted`);
   }
   let feasible = 0;
-  for (const worker of state.workers.values()) {
+  for (const worker of candidatesOf(state, shape)) {
     const expected = rankOf(worker, shape) === rank ? 1 : 0;
     feasible += expected;
     const known = Number(open.has(worker)) + Number(worker.demotedFrom.has(pool));
@@ -122,6 +132,33 @@ function checkPool(
   }
   invariant(feasible === pool.feasible, `${key}: feasible is wrong`);
   return feasible;
+}
+
+/** It is connected; or its host is, and has it. */
+const isThere = ({ workers }: SchedulerState, worker: WorkerRecord): boolean =>
+  worker.host
+    ? workers.get(worker.id) === worker.host && worker.host.bundles.has(worker)
+    : workers.get(worker.id) === worker;
+
+function checkPlacementGroups(state: SchedulerState): void {
+  let places = 0;
+  for (const group of state.placementGroups.values()) {
+    const { id, bundles, strategy, wasPlaced } = group;
+    const hosts = bundles.flatMap(({ place }) => (place ? [place.host!] : []));
+    places += hosts.length;
+    const isPending = hosts.length < bundles.length;
+    invariant(state.pendingGroups.has(group) === isPending, `${id}: pending iff it lacks a place`);
+    invariant(wasPlaced || hosts.length === 0, `${id}: placed in part`);
+    const different = new Set(hosts).size;
+    if (strategy === "strictPack") invariant(different <= 1, `${id}: not packed`);
+    if (strategy === "strictSpread") invariant(different === hosts.length, `${id}: not spread`);
+    invariant(state.jobs.get(group.job)?.placementGroups.has(group), `${id}: its job disowns it`);
+    for (const { place, index } of bundles) {
+      if (place) invariant(isThere(state, place), `${id}: the host of bundle ${index} has left`);
+    }
+  }
+  const reserved = [...state.workers.values()].reduce((sum, { bundles }) => sum + bundles.size, 0);
+  invariant(reserved === places, "workers reserve bundles of no group");
 }
 
 function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
@@ -150,6 +187,9 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
       if (isSlow || task.group.isActor) held.cpuMilli -= cpuMilli;
     } else if (task.cpus === "returned") overdrawnMilli += cpuMilli;
   }
+  for (const bundle of worker.bundles) {
+    for (const amounts of [used, usedByActors, held]) change(amounts, bundle.capacity, 1);
+  }
   invariant(lent === worker.lent && lent <= LENT_MAX, `${id}: lent is wrong`);
   invariant(launched === worker.launched, `${id}: launched is wrong`);
   invariant(slow === worker.slow, `${id}: slow is wrong`);
@@ -174,7 +214,8 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   for (const pool of worker.demotedFrom) {
     const isLive = [...state.shapes.values()].some(({ pools }) => pools.includes(pool));
     invariant(isLive, `${id}: demoted from a dead shape`);
-    invariant(worker.assigned.size > 0, `${id}: demoted, and no task will end there`);
+    const ends = worker.assigned.size + worker.bundles.size;
+    invariant(ends > 0, `${id}: demoted, and no task will end there`);
   }
 }
 

@@ -1,8 +1,10 @@
 import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { noAmounts } from "../../shared/worker/machine/amounts.ts";
+import type { JobId } from "../../shared/ids.ts";
 import { joinShape } from "./shapes.ts";
 import {
   SLOT,
+  type JobRecord,
   type SchedulerEvent,
   type SchedulerState,
   type SchedulingClass,
@@ -24,6 +26,9 @@ export const newWorker = (about: About, atMs: number): WorkerRecord => ({
   lent: 0,
   isDeep: false,
   demotedFrom: new Set(),
+  bundles: new Set(),
+  host: undefined,
+  bundle: undefined,
   lastSeenMs: atMs,
   tasksDone: 0,
   tasksFailed: 0,
@@ -35,6 +40,8 @@ export function newClass(
   given: Extract<SchedulerEvent, { type: "class-defined" }>,
 ): SchedulingClass {
   const { id, job, name, isActor, demands, retriesMax, restartsMax = 0, priority } = given;
+  const { strategy } = given;
+  const isInGroup = typeof strategy === "object" && "group" in strategy;
   return {
     id,
     callable: given.callable ?? id,
@@ -48,10 +55,21 @@ export function newClass(
     retriesMax,
     restartsMax,
     priority,
+    placementGroup: isInGroup ? strategy.group : undefined,
     shape: joinShape(state, given),
     queue: new ChainedSet(SLOT.queue),
     turn: 0,
     averageMs: undefined,
     stuck: undefined,
   };
+}
+
+/** What the job owns; a new one owns nothing. */
+export function jobOf(state: SchedulerState, { job: id }: { readonly job: JobId }): JobRecord {
+  let job = state.jobs.get(id);
+  if (!job) {
+    job = { tasks: new ChainedSet(SLOT.job), classes: new Set(), placementGroups: new Set() };
+    state.jobs.set(id, job);
+  }
+  return job;
 }

@@ -4,6 +4,7 @@ import { change, fits } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
 import { staysFirst } from "./policy/hybrid.ts";
 import type {
+  PlacementGroupRecord,
   Pool,
   SchedulerEffect,
   SchedulerState,
@@ -133,14 +134,19 @@ function workerFor(state: SchedulerState, shape: Shape): WorkerRecord | undefine
 }
 
 function withRoom({ demands }: Shape, pool: Pool): WorkerRecord | undefined {
-  const { open, deep } = pool;
+  const { open } = pool;
   for (let worker = open.first; worker; worker = open.first) {
     if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, demands)) return worker;
-    open.delete(worker);
-    deep.add(worker);
-    worker.demotedFrom.add(pool);
+    demote(pool, worker);
   }
   return undefined;
+}
+
+/** It has no room: it comes back when one of its tasks ends. */
+export function demote(pool: Pool, worker: WorkerRecord): void {
+  pool.open.delete(worker);
+  pool.deep.add(worker);
+  worker.demotedFrom.add(pool);
 }
 
 function aheadOf(state: SchedulerState, shape: Shape, { deep }: Pool): WorkerRecord | undefined {
@@ -161,7 +167,7 @@ function moveOn({ pools, isSpread }: Shape, worker: WorkerRecord): void {
 }
 
 /** It could start now: nothing that came before waits, because the worker keeps the order. */
-const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
+export const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
   worker.prefetched.size === 0 && fits(worker.capacity, worker.used, demands);
 
 /**
@@ -192,12 +198,21 @@ const shortRunning = ({ launched, prefetched, slow }: WorkerRecord): number =>
  * the worker must run empty for it, or a stream of short tasks would keep it out.
  */
 function isAwaited(state: SchedulerState, worker: WorkerRecord): boolean {
+  const { first: group } = state.pendingGroups;
+  // The oldest is enough: one after the other finds its place.
+  if (group && !group.isHopeless && !worker.bundle && mayHold(worker, group)) return true;
   for (const shape of state.readyActors) {
     const isPossible = rankOf(worker, shape) >= 0;
     if (isPossible && fits(worker.capacity, worker.held, shape.demands)) return true;
   }
   return false;
 }
+
+const mayHold = (worker: WorkerRecord, { bundles }: PlacementGroupRecord): boolean =>
+  bundles.some(({ place, shape }) => {
+    const isPossible = !place && rankOf(worker, shape) >= 0;
+    return isPossible && fits(worker.capacity, worker.held, shape.demands);
+  });
 
 /** What has not ended yet, and the construction of an actor, may take for ever. */
 function expectedUs({ isActor, averageMs, waits }: SchedulingClass): number {
@@ -235,10 +250,16 @@ export function vacate(state: SchedulerState, task: TaskRecord): void {
   if (worker.prefetched.delete(task)) worker.aheadUs -= task.expectedUs;
   else change(worker.used, demands, -1);
   if (isActor) change(worker.held, demands, -1);
-  startPrefetched(worker);
   state.leased.delete(task);
   task.worker = undefined;
+  freed(state, worker);
+}
+
+/** Some of what it has is free again. */
+export function freed(state: SchedulerState, worker: WorkerRecord): void {
+  startPrefetched(worker);
   promote(worker);
+  state.isRoomMade = true;
 }
 
 /** What lent its CPUs (lending.ts) goes on, or ends. */

@@ -12,7 +12,7 @@ export function joinShape(state: SchedulerState, kind: Kind): Shape {
   if (!shape) {
     shape = newShape(key, kind);
     state.shapes.set(key, shape);
-    for (const worker of state.workers.values()) offer(shape, worker);
+    for (const worker of candidatesOf(state, shape)) offer(shape, worker);
   }
   shape.classes += 1;
   return shape;
@@ -37,8 +37,20 @@ export function leaveShape(state: SchedulerState, shape: Shape): void {
   shape.classes -= 1;
   if (shape.classes > 0) return;
   state.shapes.delete(shape.key);
-  for (const worker of state.workers.values()) {
+  for (const worker of candidatesOf(state, shape)) {
     for (const pool of shape.pools) worker.demotedFrom.delete(pool);
+  }
+}
+
+/** The workers that it could be about: the bundles of its placement group, or those that are none. */
+export function* candidatesOf(
+  { workers, placementGroups }: SchedulerState,
+  { choices }: Shape,
+): IterableIterator<WorkerRecord> {
+  const { place } = choices[0]!;
+  if (!place) return yield* workers.values();
+  for (const bundle of placementGroups.get(place.group)?.bundles ?? []) {
+    if (bundle.place) yield bundle.place;
   }
 }
 

@@ -1,8 +1,6 @@
-import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import { invariant } from "../../shared/errors.ts";
 import type { ObjectId, TaskId } from "../../shared/ids.ts";
-import type { WireError } from "../../shared/protocol/schema.ts";
 import {
   buryActor,
   endActor,
@@ -18,21 +16,31 @@ import {
   placeReadyTasks,
   settleIn,
   takeBack,
-  takeFromQueue,
   vacate,
 } from "./placement.ts";
 import { stuckText } from "./explain.ts";
 import { lend } from "./lending.ts";
-import { newClass, newWorker } from "./new-records.ts";
-import { leaveShape, offer, withdraw } from "./shapes.ts";
+import { jobOf, newClass, newWorker } from "./new-records.ts";
 import {
-  SLOT,
-  type SchedulerEffect,
-  type SchedulerEvent,
-  type SchedulerState,
-  type SchedulingClass,
-  type TaskRecord,
-  type WorkerRecord,
+  createGroup,
+  endGroup,
+  groupRemoved,
+  isOrphaned,
+  judgePending,
+  loseBundles,
+  placeGroups,
+  placementGroupOf,
+} from "./placement-groups.ts";
+import { abandon, failTask } from "./endings.ts";
+import { warnOfPendingGroups } from "./explain-groups.ts";
+import { leaveShape, offer, withdraw } from "./shapes.ts";
+import type {
+  SchedulerEffect,
+  SchedulerEvent,
+  SchedulerState,
+  SchedulingClass,
+  TaskRecord,
+  WorkerRecord,
 } from "./types.ts";
 
 /**
@@ -65,6 +73,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (!silent) state.silent.set(silenceMsMax, (silent = new LinkedSet()));
     silent.add(worker);
     for (const shape of state.shapes.values()) offer(shape, worker);
+    state.isRoomMade = true;
+    judgePending(state);
   },
 
   "worker-left"(state, { worker, why, atMs, isOrderly }, effects) {
@@ -79,7 +89,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     state.silent.get(worker.silenceMsMax)!.moveToEnd(worker);
     for (const [taskId, attempt] of tasks) {
       const task = state.tasks.get(taskId);
-      if (task?.worker !== worker || task.attempt !== attempt || task.state !== "running") continue;
+      if (task?.worker?.id !== id || task.attempt !== attempt || task.state !== "running") continue;
       task.leasedMs = atMs;
       state.leased.moveToEnd(task);
     }
@@ -90,16 +100,18 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     const group = newClass(state, given);
     state.classes.set(group.id, group);
     jobOf(state, group).classes.add(group);
+    placementGroupOf(state, group)?.classes.add(group);
   },
 
   "class-forgotten"(state, { id }) {
     const group = state.classes.get(id);
     if (!group) return;
     state.classes.delete(id);
+    placementGroupOf(state, group)?.classes.delete(group);
     leaveShape(state, group.shape);
     const job = jobOf(state, group);
     job.classes.delete(group);
-    if (job.classes.size === 0) state.jobs.delete(group.job);
+    if (job.classes.size + job.placementGroups.size === 0) state.jobs.delete(group.job);
   },
 
   "task-submitted"(state, { task: id, class: classId, missing, parent, again, atMs }, effects) {
@@ -128,6 +140,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     state.tasks.set(id, task);
     jobOf(state, group).tasks.add(task);
     if (missing.length === 0) {
+      if (isOrphaned(state, group)) return failTask(state, task, groupRemoved(group), effects);
       if (!placeAtOnce(state, task, atMs, effects)) makeReady(state, task);
       return;
     }
@@ -149,7 +162,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     makeReady(state, task);
   },
 
-  "object-available"(state, { object }) {
+  "object-available"(state, { object }, effects) {
     const dependents = state.dependents.get(object);
     if (!dependents) return;
     state.dependents.delete(object);
@@ -157,7 +170,9 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       task.missing!.delete(object);
       if (task.missing!.size > 0) continue;
       task.missing = undefined;
-      makeReady(state, task);
+      const { group } = task;
+      if (isOrphaned(state, group)) failTask(state, task, groupRemoved(group), effects);
+      else makeReady(state, task);
     }
   },
 
@@ -172,7 +187,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       return;
     }
     const { worker, group } = task;
-    worker.tasksDone += 1;
+    (worker.host ?? worker).tasksDone += 1;
     state.counters.done += 1;
     group.averageMs =
       group.averageMs === undefined
@@ -206,7 +221,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       passOver(worker, task.group);
       return retryOrFail(state, task, { why: error.message, atMs }, effects);
     }
-    worker.tasksFailed += 1;
+    (worker.host ?? worker).tasksFailed += 1;
     failTask(state, task, error, effects);
   },
 
@@ -251,6 +266,15 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (!restart) abandon(state, task, why, effects);
   },
 
+  "placement-group-created"(state, event) {
+    createGroup(state, event);
+  },
+
+  "placement-group-removed"(state, { group: id, why }, effects) {
+    const group = state.placementGroups.get(id);
+    if (group) endGroup(state, group, why, effects);
+  },
+
   "job-ended"(state, { job: id, atMs }, effects) {
     const job = state.jobs.get(id);
     if (!job) return;
@@ -261,7 +285,9 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       }
       abandon(state, task, "its driver left", effects);
     }
+    for (const group of job.placementGroups) endGroup(state, group, "its driver left", effects);
     for (const group of job.classes) {
+      placementGroupOf(state, group)?.classes.delete(group);
       state.classes.delete(group.id);
       leaveShape(state, group.shape);
     }
@@ -293,6 +319,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
         for (const group of shape.ready.get(priority)!) warnIfStuck(state, group, atMs, effects);
       }
     }
+    warnOfPendingGroups(state, atMs, effects);
   },
 };
 
@@ -311,6 +338,7 @@ export function step(
   effects: SchedulerEffect[] = [],
 ): SchedulerEffect[] {
   (handlers[event.type] as Handler<SchedulerEvent["type"]>)(state, event, effects);
+  if (state.isRoomMade && state.pendingGroups.size > 0) placeGroups(state, event.atMs, effects);
   if (state.priorities.length > 0) placeReadyTasks(state, event.atMs, effects);
   return effects;
 }
@@ -325,7 +353,7 @@ function removeWorker(
   state.silent.get(worker.silenceMsMax)!.delete(worker);
   for (const shape of state.shapes.values()) withdraw(shape, worker);
   const why = `${worker.name} left: ${cause.why}`;
-  for (const task of worker.assigned) {
+  for (const task of [...loseBundles(state, worker, cause.atMs), ...worker.assigned]) {
     if (task.state === "alive") {
       loseActor(state, task, { ...cause, why }, effects);
     } else {
@@ -335,8 +363,12 @@ function removeWorker(
   }
   // `vacate` offered the leaving worker again.
   for (const shape of state.shapes.values()) {
-    for (const { open } of shape.pools) open.delete(worker);
+    for (const { open } of shape.pools) {
+      open.delete(worker);
+      for (const bundle of worker.bundles) open.delete(bundle);
+    }
   }
+  judgePending(state);
 }
 
 /** Have the task wait until these exist. */
@@ -384,42 +416,6 @@ function retryOrFail(
   );
 }
 
-/** Fail a task that nobody wants any more, and stop it if it runs. */
-function abandon(
-  state: SchedulerState,
-  task: TaskRecord,
-  why: string,
-  effects: SchedulerEffect[],
-): void {
-  const { worker, attempt, id } = task;
-  if (worker) effects.push({ type: "cancel-run", worker: worker.id, task: id, attempt });
-  failTask(state, task, cancelled(task, why), effects);
-}
-
-/** Take the task off whatever it is on, and tell. */
-function failTask(
-  state: SchedulerState,
-  task: TaskRecord,
-  error: WireError,
-  effects: SchedulerEffect[],
-): void {
-  if (task.state === "ready") takeFromQueue(state, task);
-  if (task.missing) {
-    for (const object of task.missing) dropDependent(state, object, task);
-  }
-  if (task.worker) vacate(state, task);
-  state.counters.failed += 1;
-  forget(state, task);
-  const { name } = task.group;
-  effects.push({ type: "fail-task", task: task.id, error, name, attempts: task.attempt + 1 });
-}
-
-function dropDependent(state: SchedulerState, object: ObjectId, task: TaskRecord): void {
-  const dependents = state.dependents.get(object);
-  dependents?.delete(task);
-  if (dependents?.size === 0) state.dependents.delete(object);
-}
-
 function warnIfStuck(
   state: SchedulerState,
   group: SchedulingClass,
@@ -433,18 +429,4 @@ function warnIfStuck(
   const { id: task } = group.queue.first!;
   const text = `${group.name} (${task}): ${stuckText(state, group)}`;
   effects.push({ type: "warn", job: group.job, task, text });
-}
-
-const cancelled = (task: TaskRecord, why: string): WireError => ({
-  code: "TASK_CANCELLED",
-  message: `${task.group.name} (${task.id}) was cancelled: ${why}`,
-});
-
-function jobOf(state: SchedulerState, group: SchedulingClass) {
-  let job = state.jobs.get(group.job);
-  if (!job) {
-    job = { tasks: new ChainedSet(SLOT.job), classes: new Set() };
-    state.jobs.set(group.job, job);
-  }
-  return job;
 }

@@ -1,9 +1,18 @@
 import { ChainedSet, type Chained } from "../../shared/collections/chained-set.ts";
-import type { LinkedSet } from "../../shared/collections/linked-set.ts";
-import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
+import { LinkedSet } from "../../shared/collections/linked-set.ts";
+import type {
+  ActorId,
+  CallableId,
+  GroupId,
+  JobId,
+  ObjectId,
+  PeerId,
+  TaskId,
+} from "../../shared/ids.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import type { Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { Choice, Constraints } from "./choices.ts";
+import type { PackStrategy } from "./policy/bundles.ts";
 
 /**
  * Where one task stands. Every other field of its record follows from this.
@@ -70,6 +79,8 @@ export interface SchedulingClass {
   /** Of actors: how often one that was lost is constructed again. */
   readonly restartsMax: number;
   readonly priority: number;
+  /** Its tasks run inside this, and end with it. */
+  readonly placementGroup: GroupId | undefined;
   readonly shape: Shape;
   /** Exactly the tasks of this class in state `ready`, oldest first. */
   readonly queue: ChainedSet<TaskRecord>;
@@ -144,15 +155,49 @@ export interface WorkerRecord {
   isDeep: boolean;
   /** Those in whose `open` this worker is missing because it had no room. */
   readonly demotedFrom: Set<Pool>;
+  /** Parts of it that are reserved for placement groups: workers of their own, with its id. */
+  readonly bundles: Set<WorkerRecord>;
+  /** Set if it is such a part itself: of which worker, and for which group. */
+  readonly host: WorkerRecord | undefined;
+  readonly bundle: { readonly group: GroupId; readonly index: number } | undefined;
   lastSeenMs: number;
   tasksDone: number;
   tasksFailed: number;
+}
+
+export interface BundleRecord {
+  readonly index: number;
+  readonly demands: Demands;
+  /** Finds it a place, as it would an actor. */
+  readonly shape: Shape;
+  /** Where it is: a worker of its own. */
+  place: WorkerRecord | undefined;
+}
+
+export interface PlacementGroupRecord {
+  readonly id: GroupId;
+  readonly job: JobId;
+  readonly name: string;
+  readonly strategy: PackStrategy;
+  readonly bundles: readonly BundleRecord[];
+  /** Finds one worker for all bundles, if they are to be packed. */
+  readonly together: Shape | undefined;
+  /** Whose tasks run in it. */
+  readonly classes: Set<SchedulingClass>;
+  /** Its bundles had their places once; since then some may have been lost. */
+  wasPlaced: boolean;
+  /** The mesh could not hold it even if nothing ran. */
+  isHopeless: boolean;
+  /** Since when it waits for places. */
+  sinceMs: number;
+  isWarned: boolean;
 }
 
 /** What one driver owns in the scheduler. */
 export interface JobRecord {
   readonly tasks: ChainedSet<TaskRecord>;
   readonly classes: Set<SchedulingClass>;
+  readonly placementGroups: Set<PlacementGroupRecord>;
 }
 
 /** All the scheduler knows. Every collection keeps insertion order, so a replay is exact. */
@@ -161,6 +206,11 @@ export interface SchedulerState {
   readonly classes: Map<CallableId, SchedulingClass>;
   readonly jobs: Map<JobId, JobRecord>;
   readonly workers: Map<PeerId, WorkerRecord>;
+  readonly placementGroups: Map<GroupId, PlacementGroupRecord>;
+  /** Exactly those with a bundle that has no place, oldest first. */
+  readonly pendingGroups: LinkedSet<PlacementGroupRecord>;
+  /** Whether something became free since they were tried. */
+  isRoomMade: boolean;
   /** By what they demand; see {@link Shape}. */
   readonly shapes: Map<string, Shape>;
   /** By priority, the shapes of classes with ready tasks. */
@@ -283,6 +333,19 @@ export type SchedulerEvent = { readonly atMs: number } & (
       /** Only this life of it. */
       readonly restart?: boolean | undefined;
     }
+  | {
+      readonly type: "placement-group-created";
+      readonly group: GroupId;
+      readonly job: JobId;
+      readonly name: string;
+      readonly strategy: PackStrategy;
+      readonly bundles: readonly { readonly demands: Demands; readonly labels: Labels }[];
+    }
+  | {
+      readonly type: "placement-group-removed";
+      readonly group: GroupId;
+      readonly why: string;
+    }
   | { readonly type: "job-ended"; readonly job: JobId }
   | { readonly type: "tick" }
 );
@@ -320,14 +383,25 @@ export type SchedulerEffect =
   /** It lives nowhere now, and will again. */
   | { readonly type: "actor-restarting"; readonly actor: ActorId }
   | { readonly type: "actor-died"; readonly actor: ActorId; readonly error: WireError }
+  /** All bundles have their places, for the first time. */
+  | { readonly type: "placement-group-ready"; readonly group: GroupId }
+  | { readonly type: "placement-group-ended"; readonly group: GroupId; readonly error: WireError }
   | { readonly type: "drop-worker"; readonly worker: PeerId; readonly why: string }
-  | { readonly type: "warn"; readonly job: JobId; readonly task: TaskId; readonly text: string };
+  | {
+      readonly type: "warn";
+      readonly job: JobId;
+      readonly task: TaskId | GroupId;
+      readonly text: string;
+    };
 
 export const emptySchedulerState = (): SchedulerState => ({
   tasks: new Map(),
   classes: new Map(),
   jobs: new Map(),
   workers: new Map(),
+  placementGroups: new Map(),
+  pendingGroups: new LinkedSet(),
+  isRoomMade: false,
   shapes: new Map(),
   readyShapes: new Map(),
   readyActors: new Set(),

@@ -1,4 +1,4 @@
-import type { CallableId, ObjectId } from "../../shared/ids.ts";
+import type { CallableId, GroupId, ObjectId } from "../../shared/ids.ts";
 import type { ActorOptions } from "../../shared/protocol/actor-options.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
@@ -19,11 +19,15 @@ export class DriverPlan {
   readonly #functions: Define[] = [];
   readonly #actorClasses: Define[] = [];
   readonly #callableOf = new Map<ObjectId, CallableId>();
+  /** Its placement groups that it did not remove, and all that was submitted to each. */
+  readonly #groups = new Set<Expectation>();
+  readonly #inside = new Map<string, Expectation[]>();
   #isReading = false;
 
   constructor(world: World, driver: VirtualDriver) {
     this.#world = world;
     this.#driver = driver;
+    for (let i = world.below(3); i > 0; i--) this.#createGroup();
     for (let i = 1 + world.below(4); i > 0; i--) this.#functions.push(this.#callable("function"));
     for (let i = world.below(3); i > 0; i--) this.#actorClasses.push(this.#callable("actor-class"));
   }
@@ -52,6 +56,7 @@ export class DriverPlan {
     }
     for (const expected of held.values()) if (expected.reads > 0) return false;
     for (const actor of actors.values()) this.#driver.endActor(actor);
+    for (const group of this.#groups) this.#removeGroup(group);
     for (const expected of held.values()) this.#driver.release(expected);
     this.#driver.releaseOrphans();
     return actors.size === 0;
@@ -69,6 +74,7 @@ export class DriverPlan {
     else if (dice < 86) this.#createActor();
     else if (dice < 96) this.#callSome();
     else if (dice < 98) this.#explain();
+    else if (dice < 99) this.#removeSomeGroup();
     else this.#endSome();
   }
 
@@ -81,7 +87,36 @@ export class DriverPlan {
     const submission = { callable, program, dependencies, contained };
     const expected = this.#driver.submit(submission);
     this.#callableOf.set(expected.object, callable.callable);
+    const { strategy } = callable;
+    if (typeof strategy === "object" && "group" in strategy) {
+      this.#inside.get(strategy.group)!.push(expected);
+      const isRemoved = ![...this.#groups].some(
+        ({ object }) => object === (strategy.group as string),
+      );
+      if (isRemoved) expected.excuses.add("PLACEMENT_GROUP_REMOVED").add("ACTOR_DIED");
+    }
     return expected;
+  }
+
+  #createGroup(): void {
+    const { prng } = this.#world;
+    const strategies = ["pack", "spread", "strictPack", "strictSpread"] as const;
+    const bundles = Array.from({ length: 1 + prng.below(2) }, () => ({
+      demands: { cpuMilli: 1_000 + 500 * prng.below(2), gpuMilli: 0, memoryBytes: 0 },
+    }));
+    const group = this.#driver.createGroup({ strategy: strategies[prng.below(4)]!, bundles });
+    this.#groups.add(group);
+    this.#inside.set(group.object, []);
+  }
+
+  #removeSomeGroup(): void {
+    const group = this.#world.pick(this.#groups);
+    if (group) this.#removeGroup(group);
+  }
+
+  #removeGroup(group: Expectation): void {
+    this.#groups.delete(group);
+    this.#driver.removeGroup(group, this.#inside.get(group.object)!);
   }
 
   #put(): void {
@@ -193,6 +228,8 @@ export class DriverPlan {
     const { prng } = this.#world;
     const isHopeless = kind === "function" && this.#functions.length > 0 && prng.chance(1, 10);
     const isActor = kind === "actor-class";
+    const group = prng.chance(1, 6) ? this.#world.pick(this.#groups) : undefined;
+    if (group && !isHopeless) return this.#inGroup(kind, group);
     const demands: Demands = {
       cpuMilli: isActor ? prng.below(3) * 500 : prng.below(5) * 500,
       gpuMilli: isHopeless ? HOPELESS_GPU_MILLI : prng.chance(1, 8) ? 1_000 : 0,
@@ -211,6 +248,25 @@ export class DriverPlan {
       retriesMax: prng.below(5),
       priority: prng.below(3) - 1,
       ...(isActor ? { actor: this.#treatment() } : {}),
+    };
+  }
+
+  #inGroup(kind: Define["kind"], { object }: Expectation): Define {
+    const { prng } = this.#world;
+    const group = object as string as GroupId;
+    // Actors that live for ever would keep others out for ever.
+    const cpuMilli = kind === "actor-class" ? 0 : prng.below(3) * 500;
+    const demands = { cpuMilli, gpuMilli: 0, memoryBytes: 0 };
+    return {
+      type: "define",
+      callable: this.#driver.newId<CallableId>(),
+      kind,
+      name: kind,
+      source: "",
+      demands,
+      strategy: prng.chance(1, 2) ? { group } : { group, bundle: 0 },
+      retriesMax: prng.below(5),
+      priority: 0,
     };
   }
 

@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 /** What a driver knows of one object, and what may become of it. */
 export interface Expectation {
   readonly object: ObjectId;
-  readonly kind: "task" | "actor" | "put" | "call" | "inner";
+  readonly kind: "task" | "actor" | "put" | "call" | "inner" | "group";
   /** Failures that it may end with, besides those of its arguments. */
   readonly excuses: Set<ErrorCode>;
   readonly args: readonly Expectation[];
@@ -64,7 +64,7 @@ export function checkSameFate(before: ObjectState, now: ObjectState): void {
   if (!before.error) {
     // What was lost is made again, and that may fail.
     invariant(
-      !now.error || OF_FAULTS.has(now.error.code),
+      !now.error || OF_FAULTS.has(now.error.code) || now.error.code === "PLACEMENT_GROUP_REMOVED",
       `${now.object} was made, and is ${now.error?.code} now`,
     );
     return;

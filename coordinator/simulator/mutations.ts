@@ -8,6 +8,7 @@ export interface Mutation {
 
 const STEP = "coordinator/scheduler/step.ts";
 const PLACEMENT = "coordinator/scheduler/placement.ts";
+const GROUPS = "coordinator/scheduler/placement-groups.ts";
 const DIRECTORY = "coordinator/directory/step.ts";
 const CONTROL = "coordinator/control/control-plane.ts";
 const SUBMISSIONS = "coordinator/control/submissions.ts";
@@ -77,6 +78,48 @@ export const MUTATIONS: readonly Mutation[] = [
     file: PLACEMENT,
     text: "const worker = withRoom(shape, pool);\n    if (worker) return worker;",
     by: "const worker = withRoom(shape, pool);\n    if (worker || pool.feasible === 0) return worker;",
+  },
+  {
+    name: "placement groups are placed in part",
+    file: "coordinator/scheduler/policy/bundles.ts",
+    text: "if (host === undefined) return undefined;\n    fleet",
+    by: "if (host === undefined) continue;\n    fleet",
+  },
+  {
+    name: "strictly spread bundles share a worker",
+    file: "coordinator/scheduler/policy/bundles.ts",
+    text: 'host ?? (strategy === "strictSpread" ? undefined : amongUsed(bundle))',
+    by: "host ?? amongUsed(bundle)",
+  },
+  {
+    name: "a removed placement group keeps what it reserved",
+    file: GROUPS,
+    text: "  change(host.held, bundle.demands, -1);\n",
+    by: "",
+  },
+  {
+    name: "lost bundles are not placed again",
+    file: GROUPS,
+    text: "    state.pendingGroups.add(group);\n    state.isRoomMade",
+    by: "    state.isRoomMade",
+  },
+  {
+    name: "nobody makes way for a placement group",
+    file: GROUPS,
+    text: "    state.isRoomMade = true;\n  }\n  return tasks;",
+    by: "  }\n  return tasks;",
+  },
+  {
+    name: "what was to run in a removed placement group waits",
+    file: GROUPS,
+    text: "  group.placementGroup !== undefined && !placementGroups.has(group.placementGroup);",
+    by: "  group.placementGroup !== undefined && placementGroups.size < 0;",
+  },
+  {
+    name: "tasks run outside their placement group",
+    file: "coordinator/scheduler/choices.ts",
+    text: "bundle?.group === place?.group &&",
+    by: "(!bundle || bundle.group === place?.group) &&",
   },
   {
     name: "an answer sent twice frees the value that counts",

@@ -2,7 +2,7 @@ import type { ControlPlane } from "../control/control-plane.ts";
 import { checkInvariants as checkDirectory } from "../directory/invariants.ts";
 import { checkInvariants as checkScheduler } from "../scheduler/invariants.ts";
 import { invariant } from "../../shared/errors.ts";
-import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, GroupId, ObjectId, TaskId } from "../../shared/ids.ts";
 
 /** Check the scheduler, the directory, and that the two and the control plane agree. Linear. */
 export function checkPlane(plane: ControlPlane): void {
@@ -48,7 +48,11 @@ export function checkPlane(plane: ControlPlane): void {
   invariant(plane.actors.living === alive, "the registry and the scheduler count other actors");
   for (const record of directory.objects.values()) {
     if (record.phase !== "pending") continue;
-    const isComing = record.promisedBy || payloads.has(record.id as string as TaskId);
+    const group = scheduler.placementGroups.get(record.id as string as GroupId);
+    const isComing =
+      record.promisedBy ||
+      payloads.has(record.id as string as TaskId) ||
+      group?.wasPlaced === false;
     invariant(isComing, `${record.id}: pending, and nobody makes it`);
     for (const task of scheduler.dependents.get(record.id) ?? []) {
       invariant(task.missing?.has(record.id), `${task.id} does not wait for ${record.id}`);

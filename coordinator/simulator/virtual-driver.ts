@@ -1,5 +1,5 @@
 import { invariant, type ErrorCode } from "../../shared/errors.ts";
-import type { ActorId, CallableId, ObjectId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, CallableId, GroupId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -7,6 +7,7 @@ import type {
   ObjectState,
   Submit,
 } from "../../shared/protocol/messages.ts";
+import type { CreatePlacementGroup } from "../../shared/protocol/placement-messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import type { CallAnswer } from "./data-plane.ts";
 import { checkFailure, checkSameFate, type Expectation, type KnownActor } from "./expectations.ts";
@@ -83,6 +84,27 @@ export class VirtualDriver extends VirtualPeer {
     this.actors.set(id, { ...actor, worker: undefined, life: -1, isOver: false });
     this.send({ type: "locate-actor", actor: id });
     return expected;
+  }
+
+  /** It has its places at some time, unless it is removed before. */
+  createGroup(about: Pick<CreatePlacementGroup, "strategy" | "bundles">): Expectation {
+    const group = this.newId<GroupId>();
+    const object = group as string as ObjectId;
+    const expected = this.#expect(object, "group", []);
+    this.held.delete(object); // It is nothing to hand on.
+    this.#unsettled.set(object, expected);
+    this.send({ type: "create-placement-group", group, name: "group", ...about });
+    return expected;
+  }
+
+  /** @param inside what was submitted to it. */
+  removeGroup({ object, excuses }: Expectation, inside: readonly Expectation[]): void {
+    excuses.add("PLACEMENT_GROUP_REMOVED");
+    for (const each of inside) each.excuses.add("PLACEMENT_GROUP_REMOVED").add("ACTOR_DIED");
+    this.send({ type: "remove-placement-group", group: object as string as GroupId });
+    this.send({ type: "release", objects: [object] });
+    // What nobody holds is not told.
+    if (this.#unsettled.delete(object)) this.#settled += 1;
   }
 
   putValue(contained: readonly Expectation[], isBig: boolean, replicas = 1): Expectation {
@@ -229,7 +251,7 @@ export class VirtualDriver extends VirtualPeer {
     this.#settled += 1;
     expected.state = state;
     if (state.error) checkFailure(this.mesh.world, expected, state.error.code);
-    else if (state.inline) this.readHeld(expected);
+    else if (state.inline && expected.kind !== "group") this.readHeld(expected);
   }
 
   #wasRead(expected: Expectation, outcome: Content | WireError): void {

@@ -2,6 +2,7 @@ import { invariant } from "../../shared/errors.ts";
 import {
   IdSequence,
   type CallableId,
+  type GroupId,
   type ObjectId,
   type PeerId,
   type TaskId,
@@ -74,7 +75,7 @@ export abstract class VirtualPeer implements Endpoint {
   protected abstract onMessage(message: CoordinatorMessage): void;
   abstract call(call: ActorCall, answer: (answer: CallAnswer) => void): void;
 
-  newId<T extends TaskId | ObjectId | CallableId>(): T {
+  newId<T extends TaskId | ObjectId | CallableId | GroupId>(): T {
     return this.#ids.next<T>();
   }
 

@@ -20,6 +20,8 @@ export type SubmitterMessage = Extract<
       | "release"
       | "locate-object"
       | "end-actor"
+      | "create-placement-group"
+      | "remove-placement-group"
       | "query";
   }
 >;

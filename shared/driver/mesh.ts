@@ -22,6 +22,7 @@ import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
 import { expectReplicas, toConstraints, type CallableOptions, type PutOptions } from "./options.ts";
+import { PlacementGroup, type PlacementGroupOptions } from "./placement-group.ts";
 import type { OrRefs, RemoteFunction } from "./remote-function.ts";
 
 export interface WaitOptions {
@@ -137,6 +138,21 @@ export class Mesh {
       },
       options: (more) => this.actor(constructor, { ...options, ...more }),
     };
+  }
+
+  /**
+   * Reserve bundles of resources together, all of them or none.
+   *
+   * @example
+   * const group = mesh.placementGroup({ bundles: [{ cpus: 2 }, { gpus: 1 }], strategy: "spread" });
+   * await group.ready({ timeoutMs: 10_000 });
+   * const train = mesh.remote(step, { gpus: 1, strategy: { group, bundle: 1 } });
+   * group.remove();
+   * @throws MeshError `INVALID_ARGUMENT` naming the option.
+   */
+  placementGroup(options: PlacementGroupOptions): PlacementGroup {
+    this.#driver.assertConnected();
+    return new PlacementGroup(this.#driver, options);
   }
 
   /**

@@ -1,11 +1,12 @@
 import { MeshError } from "../errors.ts";
 import { REPLICAS_MAX } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
+import type { Demands } from "../protocol/schema.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
 import { toWhere, type WhereOptions } from "./where-options.ts";
 
-/** What a task or actor needs, and how it is treated. Everything is optional. */
-export interface CallableOptions extends WhereOptions {
+/** Amounts that are reserved. Everything is optional. */
+export interface ResourceOptions {
   /** CPUs reserved while it runs, in thousandths at the finest. Default 1 for tasks, 0 for actors. */
   readonly cpus?: number;
   /** WebGPU adapters reserved. Default 0. */
@@ -14,6 +15,10 @@ export interface CallableOptions extends WhereOptions {
   readonly memory?: number;
   /** Amounts of custom resources that workers offer. */
   readonly resources?: Readonly<Record<string, number>>;
+}
+
+/** What a task or actor needs, and how it is treated. Everything is optional. */
+export interface CallableOptions extends ResourceOptions, WhereOptions {
   /** Lost workers survived. What your own code throws is never retried. Default 3. */
   readonly retriesMax?: number;
   /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
@@ -74,12 +79,7 @@ export function toConstraints(
   }
   return {
     name: name.slice(0, 256) || "anonymous",
-    demands: {
-      cpuMilli: milli("cpus", options.cpus ?? (kind === "function" ? 1 : 0)),
-      gpuMilli: milli("gpus", options.gpus ?? 0),
-      memoryBytes: expectInteger("memory", options.memory ?? 0, 0, Number.MAX_SAFE_INTEGER),
-      ...(options.resources ? { custom: customDemands(options.resources) } : {}),
-    },
+    demands: toDemands(options, kind === "function" ? 1 : 0),
     retriesMax,
     priority,
     ...(replicas === undefined ? {} : { replicas }),
@@ -87,6 +87,20 @@ export function toConstraints(
     ...toWhere(options),
   };
 }
+
+/**
+ * In integer thousandths.
+ * @throws MeshError `INVALID_ARGUMENT` naming the option.
+ */
+export const toDemands = (
+  { cpus, gpus = 0, memory = 0, resources }: ResourceOptions,
+  cpusDefault: number,
+): Demands => ({
+  cpuMilli: milli("cpus", cpus ?? cpusDefault),
+  gpuMilli: milli("gpus", gpus),
+  memoryBytes: expectInteger("memory", memory, 0, Number.MAX_SAFE_INTEGER),
+  ...(resources ? { custom: customDemands(resources) } : {}),
+});
 
 /** @throws MeshError `INVALID_ARGUMENT` */
 export const expectReplicas = (replicas: number): number =>

@@ -25,6 +25,11 @@ describe("where tasks may run", () => {
     expect(toWhere({ strategy: { affinity: "w1", soft: true } })).toEqual({
       strategy: { worker: "w1", isSoft: true },
     });
+    const group = { id: "d.1", size: 2 };
+    expect(toWhere({ strategy: { group } })).toEqual({ strategy: { group: "d.1" } });
+    expect(toWhere({ strategy: { group, bundle: 1 } })).toEqual({
+      strategy: { group: "d.1", bundle: 1 },
+    });
   });
 
   test.each([
@@ -38,7 +43,9 @@ describe("where tasks may run", () => {
     [{ fallback: { labels: {} } }, "fallback must be an array of at most 8"],
     [{ fallback: [{ label: {} }] }, "fallback[0] must be { labels }"],
     [{ fallback: [{ labels: { zone: "!" } }] }, "fallback[0].labels.zone is no label selector"],
-    [{ strategy: "sprad" }, 'strategy must be "default", "spread" or'],
+    [{ strategy: "sprad" }, 'strategy must be "default", "spread", { affinity'],
+    [{ strategy: { group: "d.1" } }, "must be { group, bundle? } with what mesh.placementGroup()"],
+    [{ strategy: { group: { id: "d.1", size: 2 }, bundle: 2 } }, "bundle must be from 0 to 1"],
     [{ strategy: { affinity: "" } }, "strategy must be"],
     [{ strategy: { affinity: "w", hard: true } }, "strategy must be"],
   ])("%j is refused by name", (options, complaint) => {

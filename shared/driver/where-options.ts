@@ -1,7 +1,11 @@
 import { MeshError } from "../errors.ts";
+import type { GroupId } from "../ids.ts";
 import { parseSelector } from "../protocol/label-selectors.ts";
 import { FALLBACKS_MAX, SELECTOR_CHARS_MAX } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
+
+/** As much of it as an option needs. */
+type PlacementGroup = { readonly id: string; readonly size: number };
 
 /** What a label must be: `"v"`, `"!v"`, `"in(a,b)"`, `"!in(a,b)"`, or the same without brackets. */
 export type LabelWish =
@@ -22,9 +26,14 @@ export interface WhereOptions {
   /**
    * `"default"` packs tasks onto workers in use up to half of what they have, then spreads them;
    * `"spread"` gives each to the next worker; an affinity names the worker by its id or name, and
-   * a soft one goes elsewhere while that worker has no room, or is not there.
+   * a soft one goes elsewhere while that worker has no room, or is not there; a placement group
+   * has room of its own, and `bundle` says in which of its bundles, from 0. Default: in any.
    */
-  readonly strategy?: "default" | "spread" | { readonly affinity: string; readonly soft?: boolean };
+  readonly strategy?:
+    | "default"
+    | "spread"
+    | { readonly affinity: string; readonly soft?: boolean }
+    | { readonly group: PlacementGroup; readonly bundle?: number };
 }
 
 type Where = Pick<Define, "labels" | "fallback" | "strategy">;
@@ -56,15 +65,36 @@ function fallbackOf(fallback: unknown): NonNullable<Where["fallback"]> {
 
 function strategyOf(strategy: unknown): NonNullable<Where["strategy"]> {
   if (strategy === "spread") return strategy;
+  if (isRecord(strategy) && "group" in strategy) return placeOf(strategy);
   const { affinity, soft = false, ...rest } = isRecord(strategy) ? strategy : {};
   const isAffinity = typeof affinity === "string" && affinity.length > 0 && affinity.length <= 64;
   if (!isAffinity || typeof soft !== "boolean" || Object.keys(rest).length > 0) {
-    return refuse("strategy", 'must be "default", "spread" or { affinity: worker, soft? }');
+    return refuse(
+      "strategy",
+      'must be "default", "spread", { affinity: worker, soft? } or { group, bundle? }',
+    );
   }
   return { worker: affinity, isSoft: soft };
 }
 
-function selectorsOf(option: string, wishes: unknown): Record<string, string> {
+function placeOf(strategy: Record<string, unknown>): NonNullable<Where["strategy"]> {
+  const { group, bundle, ...rest } = strategy;
+  const isGroup = isRecord(group) && typeof group["id"] === "string" && "size" in group;
+  if (!isGroup || Object.keys(rest).length > 0) {
+    return refuse("strategy", "must be { group, bundle? } with what mesh.placementGroup() gave");
+  }
+  const id = group["id"] as GroupId;
+  if (bundle === undefined) return { group: id };
+  const size = Number(group["size"]);
+  const isBundle = Number.isInteger(bundle) && Number(bundle) >= 0 && Number(bundle) < size;
+  if (!isBundle) {
+    refuse("strategy", `bundle must be from 0 to ${size - 1}, not ${JSON.stringify(bundle)}`);
+  }
+  return { group: id, bundle: Number(bundle) };
+}
+
+/** @throws MeshError `INVALID_ARGUMENT` naming the label. */
+export function selectorsOf(option: string, wishes: unknown): Record<string, string> {
   if (!isRecord(wishes)) {
     return refuse(option, 'must be an object of texts, such as { runtime: "browser" }');
   }

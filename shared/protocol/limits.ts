@@ -62,5 +62,7 @@ export const REPLICAS_MAX = 16;
 
 /** One label selector: `in(...)` may list many values. */
 export const SELECTOR_CHARS_MAX = 1_024;
+/** Bundles of one placement group. */
+export const BUNDLES_MAX = 256;
 /** Alternatives for a label selector that nobody with room has. */
 export const FALLBACKS_MAX = 8;

@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
 import { FALLBACKS_MAX, INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
@@ -74,14 +75,6 @@ const linkCounters = Type.Object({
   lanesReason: Type.Optional(text(256)),
 });
 export type LinkCounters = Static<typeof linkCounters>;
-
-/** How a worker is chosen among those that could; without one, by the default policy. */
-const strategy = Type.Union([
-  Type.Literal("spread"),
-  /** The worker with this id or name; a soft one stands back while it has no room. */
-  Type.Object({ worker: text(64), isSoft: Type.Boolean() }),
-]);
-export type Strategy = Static<typeof strategy>;
 
 /**
  * A function or class with its options. A driver sends it once, before the first task that uses it;
@@ -279,7 +272,11 @@ const fromWorkers = {
   }),
 };
 
-export const driverMessages = messageCheck({ ...fromAnyPeer, ...fromSubmitters });
+export const driverMessages = messageCheck({
+  ...fromAnyPeer,
+  ...fromSubmitters,
+  ...placementGroupMessages,
+});
 export const workerMessages = messageCheck({
   ...fromAnyPeer,
   ...fromSubmitters,
@@ -303,6 +300,7 @@ type AnyOf<Schemas> = {
 export type PeerMessage =
   | AnyOf<typeof fromAnyPeer>
   | AnyOf<typeof fromSubmitters>
+  | AnyOf<typeof placementGroupMessages>
   | AnyOf<typeof fromWorkers>;
 export type Hello = Static<(typeof fromAnyPeer)["hello"]>;
 export type TaskDone = Static<(typeof fromWorkers)["task-done"]>;

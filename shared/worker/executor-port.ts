@@ -60,7 +60,13 @@ export class ExecutorPort implements MeshPort {
     return this.#identity.ids;
   }
 
+  /** @throws MeshError `INVALID_ARGUMENT` for what only drivers may do. */
   send(message: SubmitterMessage): void {
+    const { type } = message;
+    if (type === "create-placement-group" || type === "remove-placement-group") {
+      const advice = "make them in the driver, and run what submits tasks inside with { group }";
+      throw new MeshError("INVALID_ARGUMENT", `tasks cannot make placement groups: ${advice}`);
+    }
     if (message.type === "hold") this.#options.hold(message.objects);
     else if (message.type === "release") this.#options.release(message.objects);
     else this.#options.send({ type: "mesh", message: ownBytes(message) });

@@ -1,0 +1,58 @@
+import type { ObjectId } from "../../shared/ids.ts";
+import type { WireError } from "../../shared/protocol/schema.ts";
+import { forget } from "./actors.ts";
+import { takeFromQueue, vacate } from "./placement.ts";
+import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
+
+/** How tasks come to an end that is not a result. */
+
+/** Fail a task that nobody wants any more, and stop it if it runs. */
+export function abandon(
+  state: SchedulerState,
+  task: TaskRecord,
+  why: string,
+  effects: SchedulerEffect[],
+): void {
+  endTask(state, task, cancelled(task, why), effects);
+}
+
+/** Fail a task, and stop it if it runs. */
+export function endTask(
+  state: SchedulerState,
+  task: TaskRecord,
+  error: WireError,
+  effects: SchedulerEffect[],
+): void {
+  const { worker, attempt, id } = task;
+  if (worker) effects.push({ type: "cancel-run", worker: worker.id, task: id, attempt });
+  failTask(state, task, error, effects);
+}
+
+/** Take the task off whatever it is on, and tell. */
+export function failTask(
+  state: SchedulerState,
+  task: TaskRecord,
+  error: WireError,
+  effects: SchedulerEffect[],
+): void {
+  if (task.state === "ready") takeFromQueue(state, task);
+  if (task.missing) {
+    for (const object of task.missing) dropDependent(state, object, task);
+  }
+  if (task.worker) vacate(state, task);
+  state.counters.failed += 1;
+  forget(state, task);
+  const { name } = task.group;
+  effects.push({ type: "fail-task", task: task.id, error, name, attempts: task.attempt + 1 });
+}
+
+function dropDependent(state: SchedulerState, object: ObjectId, task: TaskRecord): void {
+  const dependents = state.dependents.get(object);
+  dependents?.delete(task);
+  if (dependents?.size === 0) state.dependents.delete(object);
+}
+
+const cancelled = (task: TaskRecord, why: string): WireError => ({
+  code: "TASK_CANCELLED",
+  message: `${task.group.name} (${task.id}) was cancelled: ${why}`,
+});

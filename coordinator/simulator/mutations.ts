@@ -24,8 +24,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a leaving worker can still be chosen",
     file: STEP,
-    text: "    for (const { open } of shape.pools) open.delete(worker);\n  }\n}",
-    by: "  }\n}",
+    text: "      open.delete(worker);\n      for (const bundle",
+    by: "      for (const bundle",
   },
   {
     name: "a lost attempt keeps its number",
@@ -64,8 +64,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "what was taken ahead never starts",
     file: PLACEMENT,
-    text: "  startPrefetched(worker);\n  state.leased",
-    by: "  state.leased",
+    text: "  startPrefetched(worker);\n  promote(worker);",
+    by: "  promote(worker);",
   },
   {
     name: "a worker without room never comes back",

@@ -87,15 +87,17 @@ export class DriverPlan {
     const submission = { callable, program, dependencies, contained };
     const expected = this.#driver.submit(submission);
     this.#callableOf.set(expected.object, callable.callable);
-    const { strategy } = callable;
-    if (typeof strategy === "object" && "group" in strategy) {
-      this.#inside.get(strategy.group)!.push(expected);
-      const isRemoved = ![...this.#groups].some(
-        ({ object }) => object === (strategy.group as string),
-      );
-      if (isRemoved) expected.excuses.add("PLACEMENT_GROUP_REMOVED").add("ACTOR_DIED");
-    }
+    this.#shareFate(expected, callable);
     return expected;
+  }
+
+  /** What runs in a placement group ends with it. */
+  #shareFate(expected: Expectation, callable: Define): void {
+    const id = groupOf(callable);
+    if (!id) return;
+    this.#inside.get(id)!.push(expected);
+    const isThere = [...this.#groups].some(({ object }) => object === (id as string));
+    if (!isThere) expected.excuses.add("PLACEMENT_GROUP_REMOVED").add("ACTOR_DIED");
   }
 
   #createGroup(): void {
@@ -145,7 +147,9 @@ export class DriverPlan {
     const callable = this.#world.pick(this.#actorClasses);
     if (!callable) return;
     const world = this.#world;
-    const named = world.prng.chance(1, 4) && { name: `n${world.below(3)}` };
+    // An actor that is found by its name has its own fate, not that of a group.
+    const mayHaveName = !groupOf(callable) && world.prng.chance(1, 4);
+    const named = mayHaveName && { name: `n${world.below(3)}` };
     const naming = named && {
       named,
       ...(world.prng.chance(1, 2) ? { getIfExists: true } : {}),
@@ -154,7 +158,8 @@ export class DriverPlan {
     // What a constructor gives is never big.
     const small = { ...program, result: result === "big" ? "small" : result } as const;
     const args = { dependencies: this.#someHeld(1), contained: [] };
-    this.#driver.submit({ callable, program: small, ...args, ...(naming ? { naming } : {}) });
+    const submission = { callable, program: small, ...args, ...(naming ? { naming } : {}) };
+    this.#shareFate(this.#driver.submit(submission), callable);
   }
 
   #callSome(): void {
@@ -293,3 +298,6 @@ export class DriverPlan {
     }
   }
 }
+
+const groupOf = ({ strategy }: Define): GroupId | undefined =>
+  typeof strategy === "object" && "group" in strategy ? strategy.group : undefined;

@@ -2,6 +2,7 @@ import { smallValues } from "../objects/small-values.ts";
 import type { Suite } from "../suite.ts";
 import { actorCalls } from "./actor-calls.ts";
 import { ACTOR_BODIES } from "./ray/actor-bodies.ts";
+import { NESTED_BODIES } from "./ray/nested-bodies.ts";
 import { OBJECT_BODIES } from "./ray/object-bodies.ts";
 import { rayRow } from "./ray/ray-row.ts";
 import { TASK_BODIES } from "./ray/task-bodies.ts";
@@ -17,6 +18,6 @@ export const coreSuite: Suite = {
     tasksSync,
     actorCalls,
     smallValues,
-    ...[...OBJECT_BODIES, ...TASK_BODIES, ...ACTOR_BODIES].map(rayRow),
+    ...[...OBJECT_BODIES, ...TASK_BODIES, ...ACTOR_BODIES, ...NESTED_BODIES].map(rayRow),
   ],
 };

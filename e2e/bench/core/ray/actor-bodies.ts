@@ -1,4 +1,4 @@
-import type { Mesh } from "manta";
+import type { ActorClass, Mesh } from "manta";
 import { getAndDispose, ROUND } from "../get-and-dispose.ts";
 import type { RayBody } from "./body.ts";
 
@@ -19,6 +19,12 @@ export const ACTOR_BODIES: readonly RayBody[] = [
     operations: ROUND,
     atLeast: 5,
     prepare: (mesh) => callsOf(mesh, ROUND, smallActor),
+  },
+  {
+    name: "1_1_actor_calls_concurrent",
+    measures: "The same where up to 16 calls may be awaiting at a time.",
+    operations: ROUND,
+    prepare: (mesh) => callsOf(mesh, ROUND, (of) => smallActor(of).options({ maxConcurrency: 16 })),
   },
   {
     name: "1_1_async_actor_calls_sync",
@@ -63,12 +69,16 @@ export const ACTOR_BODIES: readonly RayBody[] = [
   },
 ];
 
-function callsOf(mesh: Mesh, calls: number, classOf: typeof smallActor | typeof asyncActor) {
+function callsOf(mesh: Mesh, calls: number, classOf: (mesh: Mesh) => ActorClass<[], SmallActor>) {
   const actor = classOf(mesh).create();
   return {
     run: () => getAndDispose(mesh, calls, () => actor.smallValue()),
     close: () => mesh.kill(actor),
   };
+}
+
+interface SmallActor {
+  smallValue(): string | Promise<string>;
 }
 
 const smallActor = (mesh: Mesh) =>

@@ -1,4 +1,3 @@
-import type { ObjectRef } from "manta";
 import type { RayBody } from "./body.ts";
 
 const REFS = 10_000;
@@ -36,10 +35,11 @@ export const OBJECT_BODIES: readonly RayBody[] = [
     operations: 1,
     atLeast: 3,
     async prepare(mesh) {
-      const ones = await Promise.all(Array.from({ length: REFS }, () => mesh.put(1)));
-      const list = mesh.remote((refs: ObjectRef[]) => refs)(ones);
+      const list = mesh.remote(async (count: number) => {
+        const inner = await (await import("manta")).connect();
+        return Promise.all(Array.from({ length: count }, () => inner.put(1)));
+      })(REFS);
       await mesh.wait([list]);
-      for (const one of ones) one.dispose();
       return {
         async run() {
           for (const ref of await mesh.get(list)) ref.dispose();

@@ -153,6 +153,7 @@ export class Link {
       throw new MeshError("QUOTA_EXCEEDED", `a link has at most ${LANES_MAX} lanes`);
     }
     this.#lanesOfOther.add(transport);
+    if (this.roundTripMs !== undefined) transport.paceSender?.(this.roundTripMs);
     void transport.closed.then(() => this.#lanesOfOther.delete(transport));
     return {
       welcome: () => void transport.send(encodeBatch([{ type: "link-welcome" }])),
@@ -279,7 +280,11 @@ export class Link {
     this.#settleDelivered(answeredChunks);
     const { clock, account } = this.#options;
     const roundTripMs = this.#roundTrip.measured(clock.nowMs() - atMs);
-    if (roundTripMs !== undefined) account?.roundTrip(roundTripMs);
+    if (roundTripMs === undefined) return;
+    account?.roundTrip(roundTripMs);
+    for (const transport of [this.#transport, ...this.#lanesOfOther]) {
+      transport.paceSender?.(roundTripMs);
+    }
   }
 
   #settleDelivered(chunks: number): void {

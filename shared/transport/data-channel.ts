@@ -7,6 +7,7 @@ import {
 } from "../protocol/limits.ts";
 import { reasonToText, textToReason } from "./close-reason.ts";
 import { dataOf, type EventSourceLike } from "./event-source.ts";
+import { browserWindowBytes } from "./receive-window.ts";
 import { Reassembly } from "./reassembly.ts";
 import type { CloseReason, Transport } from "./transport.ts";
 import { WindowedTransport } from "./windowed-transport.ts";
@@ -24,6 +25,8 @@ export interface DataChannelLike extends EventSourceLike {
 export interface DataChannelOptions {
   /** The other end's `maxMessageSize`, asked when the channel is open and the answer is known. */
   messageBytesMax(): number | null | undefined;
+  /** Whether this end is a browser, whose receiver loses bursts that come from afar. */
+  readonly isBrowser?: boolean;
   /** Called once, when the channel needs its PeerConnection no longer. */
   onClose(): void;
   clock?: Clock;
@@ -39,13 +42,16 @@ const CLOSE_MS_MAX = 1_000;
 /**
  * A transport over a reliable, ordered data channel, which may still be connecting; the channel is
  * its own from now on. Pieces of messages are binary; the text `a12345` acknowledges 12,345 consumed
- * bytes, and `x` with a reason closes.
+ * bytes, `w65536` asks the other end to keep to such a window, and `x` with a reason closes.
  */
 export function dataChannelTransport(
   channel: DataChannelLike,
   options: DataChannelOptions,
 ): Transport {
-  return new ChannelWire(channel, options).transport;
+  const wire = new ChannelWire(channel, options);
+  const { transport } = wire;
+  if (!options.isBrowser) return transport;
+  return Object.assign(transport, { paceSender: (ms: number) => wire.paceSender(ms) });
 }
 
 class ChannelWire {
@@ -56,6 +62,7 @@ class ChannelWire {
   /** What the channel has not taken yet; of the first, everything before `#sentOfFirst` is gone. */
   readonly #outgoing: Uint8Array<ArrayBuffer>[] = [];
   #sentOfFirst = 0;
+  #askedWindowBytes = SOCKET_WINDOW_BYTES;
   #isReleased = false;
 
   constructor(channel: DataChannelLike, options: DataChannelOptions) {
@@ -83,6 +90,14 @@ class ChannelWire {
       this.#release();
     });
     void this.transport.closed.then(() => (this.#outgoing.length = 0));
+  }
+
+  paceSender(roundTripMs: number): void {
+    const windowBytes = browserWindowBytes(roundTripMs);
+    if (windowBytes === this.#askedWindowBytes) return;
+    this.#askedWindowBytes = windowBytes;
+    this.transport.receiveWindowIs(windowBytes);
+    this.#say(`w${windowBytes}`);
   }
 
   /** Give the channel pieces until it has enough; `bufferedamountlow` asks for more. */
@@ -129,6 +144,8 @@ class ChannelWire {
       this.#receivePiece(new Uint8Array(data));
     } else if (typeof data === "string" && data.startsWith("a")) {
       this.transport.acknowledged(data.slice(1));
+    } else if (typeof data === "string" && /^w\d{1,9}$/.test(data)) {
+      this.transport.sendWindowIs(Number(data.slice(1)));
     } else if (typeof data === "string" && data.startsWith("x")) {
       this.transport.ended(textToReason(data.slice(1)));
       this.#channel.close();

@@ -55,3 +55,33 @@ test("a reader that keeps up never leaves the sender waiting, whatever the sizes
     }),
   );
 });
+
+test("a sender keeps to the window that its receiver asks for, within bounds", async () => {
+  const window = new SendWindow(4 * 2 ** 20);
+  window.sent(2 ** 20);
+  expect(window.isOpen).toBe(true);
+  window.resize(128 * 1024);
+  expect(window.isOpen).toBe(false);
+  const opening = window.whenOpen();
+  window.acknowledge(2 ** 20 - 100_000);
+  await opening;
+  window.resize(0);
+  expect(window.isOpen).toBe(false);
+  window.acknowledge(2 ** 20);
+  window.sent(60_000);
+  expect(window.isOpen).toBe(true);
+  window.resize(2 ** 30);
+  window.sent(4 * 2 ** 20);
+  expect(window.isOpen).toBe(false);
+});
+
+test("a receiver acknowledges each quarter of the window that it asked for", () => {
+  const window = new ReceiveWindow(4 * 2 ** 20);
+  expect(window.consumed(32 * 1024)).toBe(false);
+  window.resize(128 * 1024);
+  expect([window.consumed(1), window.consumed(16 * 1024), window.consumed(16 * 1024)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+});

@@ -10,6 +10,9 @@
 /** Even an empty message takes room in queues, so it costs something. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
+/** The least that a receiver can ask for: a window of nothing would hold up its sender for ever. */
+const WINDOW_BYTES_MIN = 64 * 1024;
+
 /** What a message counts for in a window, the same at both ends. */
 export const windowCost = (byteLength: number): number => byteLength + MESSAGE_OVERHEAD_BYTES;
 
@@ -17,14 +20,22 @@ const READY: Promise<void> = Promise.resolve();
 
 /** The sender's half. */
 export class SendWindow {
-  readonly #windowBytes: number;
+  readonly #windowBytesMax: number;
+  #windowBytes: number;
   #sentBytes = 0;
   #acknowledgedBytes = 0;
   #opening: Promise<void> | undefined;
   #settleOpening: (() => void) | undefined;
 
   constructor(windowBytes: number) {
+    this.#windowBytesMax = windowBytes;
     this.#windowBytes = windowBytes;
+  }
+
+  /** The receiver wants to have so much on its way, and no more. */
+  resize(windowBytes: number): void {
+    this.#windowBytes = Math.min(Math.max(windowBytes, WINDOW_BYTES_MIN), this.#windowBytesMax);
+    if (this.isOpen) this.release();
   }
 
   get inFlightBytes(): number {
@@ -68,7 +79,7 @@ export class SendWindow {
 
 /** The receiver's half. */
 export class ReceiveWindow {
-  readonly #acknowledgeEveryBytes: number;
+  #acknowledgeEveryBytes: number;
   #consumedBytes = 0;
   #acknowledgedBytes = 0;
 
@@ -78,6 +89,11 @@ export class ReceiveWindow {
 
   get consumedBytes(): number {
     return this.#consumedBytes;
+  }
+
+  /** The sender was asked to keep to this window from now on. */
+  resize(windowBytes: number): void {
+    this.#acknowledgeEveryBytes = windowBytes / 4;
   }
 
   /** @returns whether it is time to acknowledge {@link consumedBytes}: about every quarter window. */

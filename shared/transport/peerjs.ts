@@ -253,6 +253,8 @@ export class PeerJsEndpoint {
       const released = new Promise<void>((resolve) => (release = resolve));
       const transport = dataChannelTransport(channel, {
         messageBytesMax: () => peerConnection.sctp?.maxMessageSize,
+        // Only node-datachannel's polyfill has such a field.
+        isBrowser: !("selectedCandidatePair" in peerConnection),
         onClose: () => {
           connection.close();
           release();

@@ -41,6 +41,12 @@ export interface Transport {
   send(message: Uint8Array<ArrayBuffer>): Promise<void>;
 
   /**
+   * The way is so long: where this end's engine drops what comes in bursts, have the other end send
+   * less at a time. Absent where bursts do no harm.
+   */
+  paceSender?(roundTripMs: number): void;
+
+  /**
    * The receiver. Exactly one; messages that arrive before it is set wait for it. If it returns a
    * promise, the next message is delivered when that settles: a slow reader slows the sender (T4).
    */

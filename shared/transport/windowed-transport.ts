@@ -127,6 +127,17 @@ export class WindowedTransport implements Transport {
     this.violated(`acknowledged ${totalBytes} bytes, which were never sent or not in this order`);
   }
 
+  /** This end has asked the other for a smaller or larger window. */
+  receiveWindowIs(windowBytes: number): void {
+    this.#receiveWindow.resize(windowBytes);
+  }
+
+  /** The other end has asked for a smaller or larger window. */
+  sendWindowIs(windowBytes: number): void {
+    this.#arrivals++;
+    this.#sendWindow.resize(windowBytes);
+  }
+
   /** The other end broke the rules: close, and say so. */
   violated(how: string): void {
     this.close({ code: "protocol-violation", detail: `the other end ${how}` });

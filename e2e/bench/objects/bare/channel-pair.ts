@@ -51,13 +51,21 @@ export class BareProcess implements ChannelEnd {
   }
 }
 
-/** Connect two ends by one PeerConnection with one channel. */
-export async function connectEnds(from: ChannelEnd, to: ChannelEnd): Promise<void> {
+/**
+ * Connect two ends by one PeerConnection with one channel.
+ *
+ * @param route changes what the ends learn of each other, to lead them elsewhere.
+ */
+export async function connectEnds(
+  from: ChannelEnd,
+  to: ChannelEnd,
+  route = (sdp: string): Promise<string> => Promise.resolve(sdp),
+): Promise<void> {
   const offer = await from.offer();
   // Without candidates libdatachannel waits to be called: if it called first, the other end might
   // not know its answer yet, and fail.
   const candidates = /^a=(candidate:|end-of-candidates).*\r?\n/gm;
   const told = to instanceof BareProcess ? offer.replaceAll(candidates, "") : offer;
-  await from.accept(await to.answer(told));
+  await from.accept(await route(await to.answer(await route(told))));
   await Promise.all([from.opened(), to.opened()]);
 }

@@ -92,3 +92,20 @@ for (const { where, roundTripMs, lanes } of [
     await close();
   });
 }
+
+test("when the network between two tabs goes silent in the middle of a transfer, it goes on by another path", async () => {
+  const { mesh, relay, move, close } = await tabsAcross(20);
+  await move(1_000);
+  const count = 6 * 2 ** 20;
+  const moved = move(count);
+  const before = relay.packets;
+  await expect.poll(() => relay.packets - before).toBeGreaterThan(2_000);
+  relay.isSilent = true;
+  // Nobody waits for the half minute after which ICE gives up.
+  expect(await moved).toBe(count);
+  // Counters come with heartbeats.
+  const paths = async () =>
+    (await mesh.peers()).find(({ name }) => name === "taker")!.links.map(({ path }) => path);
+  await expect.poll(paths, { timeout: 15_000 }).toContain("relay");
+  await close();
+});

@@ -29,6 +29,12 @@ export interface PeerJsOptions {
 }
 
 /**
+ * ICE calls a connection disconnected after some seconds without an answer, and failed after half a
+ * minute. In between it may come back by itself; but other paths take over in less than two seconds.
+ */
+const DISCONNECTED_MS_MAX = 2_000;
+
+/**
  * Connections of one peer at a time. Chromium has 500 for a page, and gives those that were closed back
  * only when garbage is collected.
  */
@@ -242,9 +248,20 @@ export class PeerJsEndpoint {
   ): void {
     const { peerConnection } = connection;
     if (!peerConnection) return;
+    let cancelSilence = (): void => {};
+    let transportOf: Transport | undefined;
     peerConnection.addEventListener("connectionstatechange", () => {
+      cancelSilence();
+      const { connectionState } = peerConnection;
+      if (connectionState === "disconnected") {
+        cancelSilence = this.#clock.after(DISCONNECTED_MS_MAX, () => {
+          const detail = `the network to ${connection.peer} fell silent`;
+          transportOf?.close({ code: "failed", detail });
+          connection.close();
+        });
+      }
       // PeerJS looks at ICE only; this is ICE and DTLS.
-      if (!["failed", "closed"].includes(peerConnection.connectionState)) return;
+      if (!["failed", "closed"].includes(connectionState)) return;
       onFailed();
       connection.close();
     });
@@ -261,6 +278,8 @@ export class PeerJsEndpoint {
         },
         clock: this.#clock,
       });
+      transportOf = transport;
+      void transport.closed.then(() => cancelSilence());
       carries(peerConnection, transport);
       connection.on("close", () => {
         const detail = `the connection to ${connection.peer} is gone`;

@@ -4,6 +4,7 @@ import { actorCalls } from "./actor-calls.ts";
 import { ACTOR_BODIES } from "./ray/actor-bodies.ts";
 import { NESTED_BODIES } from "./ray/nested-bodies.ts";
 import { OBJECT_BODIES } from "./ray/object-bodies.ts";
+import { PLACEMENT_BODIES } from "./ray/placement-bodies.ts";
 import { rayRow } from "./ray/ray-row.ts";
 import { TASK_BODIES } from "./ray/task-bodies.ts";
 import { tasksAsync } from "./tasks-async.ts";
@@ -18,6 +19,12 @@ export const coreSuite: Suite = {
     tasksSync,
     actorCalls,
     smallValues,
-    ...[...OBJECT_BODIES, ...TASK_BODIES, ...ACTOR_BODIES, ...NESTED_BODIES].map(rayRow),
+    ...[
+      ...OBJECT_BODIES,
+      ...TASK_BODIES,
+      ...ACTOR_BODIES,
+      ...NESTED_BODIES,
+      ...PLACEMENT_BODIES,
+    ].map(rayRow),
   ],
 };

@@ -1,6 +1,6 @@
 import { openCage, type Cage, type CageOptions } from "../client/browser-worker/cage/cage.ts";
 import { fetchCageAssets } from "../client/browser-worker/cage/fetch-assets.ts";
-import type { CallableId, ObjectId } from "../shared/ids.ts";
+import type { CallableId, ObjectId, PeerId } from "../shared/ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../shared/objects/codec.ts";
 import type { Define } from "../shared/protocol/messages.ts";
 import type { WireError } from "../shared/protocol/schema.ts";
@@ -25,6 +25,8 @@ const refs: RefCodec = {
   fromWire: (wire) => wire,
 };
 
+const PEER = "tab" as PeerId;
+
 class Executor {
   readonly backends: BackendReport[] = [];
   readonly #handle: ExecutorHandle;
@@ -42,11 +44,17 @@ class Executor {
       onRelease: () => {},
       onBackendChosen: (report) => void this.backends.push(report),
       fetch: async (object) => encodeValue(`value of ${object}`).toBytes(),
+      onNested: (said) => {
+        if (said.type !== "mesh" || said.message.type !== "locate-object") return;
+        const state = { object: said.message.object, sizeBytes: 1, locations: [PEER] };
+        this.#handle.tell({ type: "news", news: { type: "object-located", state } });
+      },
       onEnded: (ended) => {
         this.isEnded = true;
         for (const key of this.#waiting.keys()) this.#settle(key, { ended });
       },
     });
+    this.#handle.identify({ peer: PEER, executor: 0 });
   }
 
   run(source: string, args: unknown, dependencies: Order["dependencies"] = []): Promise<RunResult> {

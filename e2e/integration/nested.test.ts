@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { startMesh, type ActorHandle, type ObjectRef, type StartedMesh } from "manta";
+import { expect, test } from "vitest";
+import { type ActorHandle, type ObjectRef } from "manta";
 import { failure } from "./failure.ts";
+import { sharedMesh } from "./shared-mesh.ts";
 
 /** Work that is submitted by tasks and actors, on a mesh with one worker and one CPU. */
-let started: StartedMesh;
+const started = sharedMesh({ workers: 1, cpus: 1 });
 const mesh = () => started.mesh;
-
-beforeAll(async () => {
-  started = await startMesh({ workers: 1, cpus: 1 });
-});
-afterAll(() => started.mesh.close());
 
 async function fib(n: number): Promise<number> {
   if (n < 2) return n;

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { ActorPool, Queue, startMesh, type StartedMesh } from "manta";
+import { expect, test } from "vitest";
+import { ActorPool, Queue } from "manta";
 import { failure } from "./failure.ts";
+import { sharedMesh } from "./shared-mesh.ts";
 
 /** What is built on actors with the public API alone. */
-let started: StartedMesh;
+const started = sharedMesh({ workers: 1, cpus: 1 });
 const mesh = () => started.mesh;
-
-beforeAll(async () => {
-  started = await startMesh({ workers: 1, cpus: 1 });
-});
-afterAll(() => started.mesh.close());
 
 class Slow {
   async echo(value: number, ms: number): Promise<number> {

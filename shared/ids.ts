@@ -48,3 +48,9 @@ export const isMadeBy = (id: string, peer: PeerId): boolean =>
 
 /** The peer that made `id`. */
 export const makerOf = (id: string): PeerId => id.slice(0, id.indexOf(".")) as PeerId;
+
+/**
+ * Whether what a peer sends is believed without a look: Node processes are started by whoever runs
+ * the mesh, a tab may be anybody's. The coordinator chooses ids so that they tell.
+ */
+export const isTrusted = (peer: PeerId): boolean => peer.startsWith("n");

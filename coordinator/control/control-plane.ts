@@ -30,13 +30,14 @@ import { EarlyInterest } from "./early-interest.ts";
 import { EarlyResults } from "./early-results.ts";
 import { jobOf, NestedCallables } from "./nested-tasks.ts";
 import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
-import { locatedMessage, objectStateOf, sealedFrom } from "./object-state.ts";
+import { sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
 import { groupEventOf, groupOutcome, groupPromised, requireOwnGroup } from "./placement-groups.ts";
 import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
+import { isAboutCopy, Sharing } from "./sharing.ts";
 import { mayLiveAgain, Submissions } from "./submissions.ts";
 import {
   requireOfJob,
@@ -71,6 +72,7 @@ export class ControlPlane {
   readonly submissions: Submissions;
   readonly detached = new DetachedClasses();
   readonly replicator: Replicator;
+  readonly sharing: Sharing;
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
@@ -82,6 +84,7 @@ export class ControlPlane {
   constructor(ports: ControlPorts) {
     this.#ports = ports;
     this.#acquaintances = new Acquaintances(ports);
+    this.sharing = new Sharing(this, ports, (event) => this.#direct(event));
     this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
     this.submissions = new Submissions(this, {
       direct: (event) => this.#direct(event),
@@ -90,7 +93,7 @@ export class ControlPlane {
     });
     this.replicator = new Replicator(this, {
       keepCopy: (to, record) =>
-        ports.send(to, { type: "keep-copy", state: objectStateOf(record) }, 0),
+        ports.send(to, { type: "keep-copy", state: this.sharing.stateOf(record) }, 0),
       handedOver: (to) => ports.send(to, { type: "handed-over" }, 0),
       overstayed: (worker) =>
         this.#queue.push({ type: "drop-worker", worker, why: "it wanted to leave and did not" }),
@@ -195,11 +198,6 @@ export class ControlPlane {
         return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
       case "put-object":
         return this.#put(from, message);
-      case "copy-kept":
-        this.#direct(directoryEventOf(from, message));
-        return this.replicator.answered(peer, message.object, true);
-      case "copy-refused":
-        return this.replicator.answered(peer, message.object, false);
       case "actor-saved":
         return this.submissions.saveState(peer, message);
       case "leaving":
@@ -211,6 +209,7 @@ export class ControlPlane {
         return confirmed && this.#direct(confirmed);
       }
       default:
+        if (isAboutCopy(message)) return this.sharing.heard(from, message);
         return this.#direct(directoryEventOf(from, message));
     }
   }
@@ -295,6 +294,7 @@ export class ControlPlane {
     this.#acquaintances.peerLeft(peer);
     this.#early.peerLeft(peer);
     this.replicator.peerLeft(peer);
+    this.sharing.peerLeft(peer);
     for (const { object, worker } of this.#earlyResults.peerLeft(peer)) {
       this.#unwanted(worker, object);
     }
@@ -372,21 +372,16 @@ export class ControlPlane {
       case "copies-changed":
         return this.replicator.changed(effect.object);
       case "lost":
+        this.sharing.forget(effect.object);
         return this.submissions.remake(effect.object, effect.why);
       case "free":
         // It may be only a copy too many.
         if (!this.directory.objects.has(effect.object)) {
           this.submissions.lineage.freed(effect.object);
         }
-        for (const location of effect.locations) {
-          this.#ports.send(location, { type: "free-objects", objects: [effect.object] }, 0);
-        }
-        return;
-      case "answer": {
-        const message = locatedMessage(effect.object, effect.record);
-        const valueBytes = message.state.inline?.byteLength ?? 0;
-        return this.#ports.send(effect.peer, message, valueBytes);
-      }
+        return this.sharing.freed(effect);
+      case "answer":
+        return this.sharing.answer(effect);
       case "forget-callables":
         return forgetCallables(this.peers, effect.callables, this.#ports);
       case "available":
@@ -422,7 +417,7 @@ export class ControlPlane {
       this.#ports.send(worker, define, define.source.length);
     }
     const { callable } = define;
-    const run = runMessage({ task, attempt, callable }, { ...payload, state }, this.directory);
+    const run = runMessage({ task, attempt, callable }, { ...payload, state }, this);
     this.#ports.send(worker, run.message, run.valueBytes);
   }
 

@@ -8,14 +8,7 @@ import type { PeerRecord } from "./types.ts";
 type ObjectMessage = Extract<
   PeerMessage,
   {
-    type:
-      | "promise-object"
-      | "copy-added"
-      | "copy-kept"
-      | "copy-lost"
-      | "hold"
-      | "release"
-      | "locate-object";
+    type: "promise-object" | "hold" | "release" | "locate-object";
   }
 >;
 
@@ -35,12 +28,6 @@ export function directoryEventOf(from: PeerRecord, message: ObjectMessage): Dire
         by: peer,
         isAwaited: false,
       };
-    case "copy-added":
-      return { type: "copy-added", peer, object: message.object };
-    case "copy-kept":
-      return { type: "copy-kept", peer, object: message.object };
-    case "copy-lost":
-      return { type: "copy-lost", peer, object: message.object };
     case "hold":
       return { type: "held", peer, objects: message.objects };
     case "release":

@@ -1,5 +1,5 @@
 import type { ObjectId, PeerId } from "../../shared/ids.ts";
-import type { CoordinatorMessage, ObjectState } from "../../shared/protocol/messages.ts";
+import type { ObjectState } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import type { ObjectRecord, Sealed } from "../directory/types.ts";
 
@@ -45,13 +45,3 @@ export const freed = (object: ObjectId): WireError => ({
   message: `object ${object} does not exist: its last ref was disposed, or its driver left. Keep a ref as long as you need the value`,
   details: { object },
 });
-
-/** What a peer that asked for an object is told. */
-export function locatedMessage(
-  object: ObjectId,
-  record: ObjectRecord | undefined,
-): Extract<CoordinatorMessage, { type: "object-located" }> {
-  const state = record ? objectStateOf(record) : { object, error: freed(object) };
-  const worker = record?.madeBy;
-  return worker ? { type: "object-located", state, worker } : { type: "object-located", state };
-}

@@ -211,6 +211,7 @@ export function summarizePeers(plane: ControlPlane): PeerSummary[] {
       labels,
       links: links.slice(0, LINKS_LISTED_MAX),
       connectedForMs: Math.max(0, plane.nowMs - record.joinedMs),
+      ...(record.faults ? { faults: record.faults } : {}),
       ...(capacity ? { capacity } : {}),
     });
   }

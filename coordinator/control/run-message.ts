@@ -1,7 +1,8 @@
 import type { CallableId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { Run } from "../../shared/protocol/messages.ts";
 import type { DirectoryState } from "../directory/types.ts";
-import { freed, objectStateOf } from "./object-state.ts";
+import { freed } from "./object-state.ts";
+import type { Sharing } from "./sharing.ts";
 import type { Payload } from "./types.ts";
 
 /** Values of arguments that ride along with one order. A message is never split, so it is bounded. */
@@ -11,7 +12,7 @@ const INLINE_BYTES_PER_RUN_MAX = 2 ** 20;
 export function runMessage(
   attempt: { readonly task: TaskId; readonly attempt: number; readonly callable: CallableId },
   { args, dependencies: ofCall, state }: Payload & { readonly state: ObjectId | undefined },
-  directory: DirectoryState,
+  { directory, sharing }: { readonly directory: DirectoryState; readonly sharing: Sharing },
 ): { readonly message: Run; readonly valueBytes: number } {
   const message: Run = { type: "run", ...attempt, args };
   const dependencies = state ? [...ofCall, state] : ofCall;
@@ -23,7 +24,7 @@ export function runMessage(
     if (!record) return { object, error: freed(object) };
     inlineBytes += record.inline?.byteLength ?? 0;
     // The worker asks for the rest, one by one.
-    return inlineBytes <= INLINE_BYTES_PER_RUN_MAX ? objectStateOf(record) : { object };
+    return inlineBytes <= INLINE_BYTES_PER_RUN_MAX ? sharing.stateOf(record) : { object };
   });
   return { message, valueBytes: args.byteLength + Math.min(inlineBytes, INLINE_BYTES_PER_RUN_MAX) };
 }

@@ -1,3 +1,4 @@
+import type { MeshError } from "../../shared/errors.ts";
 import type { CallableId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
@@ -173,3 +174,13 @@ const helloOf = (role: Hello["role"], name: string): Hello => ({
   name,
   webrtc: false,
 });
+
+/** What this fails with. */
+export function failureOf(act: () => void): MeshError {
+  try {
+    act();
+  } catch (error) {
+    return error as MeshError;
+  }
+  throw new Error("it should have failed");
+}

@@ -5,6 +5,7 @@ import type {
   Define,
   Hello,
   LinkCounters,
+  PeerSummary,
   Role,
   Runtime,
 } from "../../shared/protocol/messages.ts";
@@ -41,6 +42,8 @@ export interface PeerRecord {
   readonly defined: Set<string>;
   links: readonly LinkCounters[];
   storedBytes: number;
+  /** What receivers of objects had to complain of. */
+  faults?: NonNullable<PeerSummary["faults"]>;
   /** Of those, what is on disk alone. */
   spilledBytes: number;
 }
@@ -81,3 +84,6 @@ export interface SettledTask {
 }
 
 export type ActorTable = Map<ActorId, ActorRecord>;
+
+/** Node processes are started by whoever runs the mesh; a tab may be anybody's. */
+export const isTrusted = ({ runtime }: Pick<PeerRecord, "runtime">): boolean => runtime === "node";

@@ -14,7 +14,18 @@ export interface Figure {
 }
 
 /** `ratio` is ours divided by the peer's, and more than 1 means that ours is faster. */
-export type Unit = "1/s" | "MB/s" | "GB/s" | "ratio" | "ms" | "us" | "s" | "bytes" | "MiB";
+export type Unit =
+  | "1/s"
+  | "MB/s"
+  | "GB/s"
+  | "ratio"
+  | "ms"
+  | "us"
+  | "s"
+  | "bytes"
+  | "MiB"
+  | "copies"
+  | "peers";
 
 /** Something that is measured, with all that is compared with it in the same run. */
 export interface Row {

@@ -43,6 +43,8 @@ export interface ReserveOptions {
   /** Whether the mesh will count on the object; else it is a copy that may give way to others. */
   readonly isKept: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Who is served first when room is scarce: 0, up to FETCH_PRIORITY_MAX, the default. */
+  readonly priority?: number | undefined;
 }
 
 /** Room that waits for others to let go is given up after so long. */
@@ -106,10 +108,11 @@ export class LocalStore {
   async reserve(
     object: ObjectId,
     sizeBytes: number,
-    { isKept, signal }: ReserveOptions,
+    { isKept, signal, priority }: ReserveOptions,
   ): Promise<() => void> {
     signal?.throwIfAborted();
-    const request = this.#plan.reserve({ object, sizeBytes }, isKept, this.#clock.nowMs());
+    const wanted = { object, sizeBytes, ...(priority === undefined ? {} : { priority }) };
+    const request = this.#plan.reserve(wanted, isKept, this.#clock.nowMs());
     try {
       if (request.state === "granted") this.#perform();
       else await this.#granted(request, signal);

@@ -130,7 +130,9 @@ class World {
     const wanted =
       spilled && this.random.below(2) === 0 ? spilled : { object: this.#newObject(), sizeBytes };
     const isKept = wanted === spilled || this.random.below(3) > 0;
-    const request = this.plan.reserve(wanted, isKept, this.nowMs);
+    const { object: id, sizeBytes: bytes } = wanted;
+    const asked = { object: id, sizeBytes: bytes, priority: sizeBytes % 3 };
+    const request = this.plan.reserve(asked, isKept, this.nowMs);
     if (!this.asked.includes(request)) this.asked.push(request);
   }
 

@@ -1,6 +1,7 @@
 import { LinkedSet } from "../collections/linked-set.ts";
 import { invariant } from "../errors.ts";
 import type { ObjectId } from "../ids.ts";
+import { FETCH_PRIORITY_MAX } from "../protocol/limits.ts";
 import type { SpillPlace, StoreEffect, StoreEntry, StoreUsage } from "./store-entry.ts";
 import { assertNotTooLarge, storeFull } from "./store-errors.ts";
 
@@ -25,13 +26,22 @@ export interface RoomRequest {
   /** Whether the mesh will count on what comes. */
   isKept: boolean;
   askers: number;
+  /** Lower first. */
+  priority: number;
+  /** Its place in line: it lets a number of later ones go before it for each step of priority. */
+  place: number;
   state: "waiting" | "granted" | "over";
 }
 
 interface Wanted {
   readonly object: ObjectId;
   readonly sizeBytes: number;
+  /** How urgent it is, 0 first (limits.ts). Default: last. */
+  readonly priority?: number;
 }
+
+/** Later requests that go before one that is less urgent by one: so nobody waits for ever. */
+const OVERTAKEN_MAX = 64;
 
 /**
  * What a store keeps in memory, what it drops, what it moves to disk, and who waits for room. Pure:
@@ -39,8 +49,8 @@ interface Wanted {
  *
  * Room is made in this order: bytes that are on disk as well and copies that others keep, least
  * recently used first; then kept objects go to disk, least recently used first. What running work
- * uses stays. Who needs room and cannot have it yet waits in line; a later one that fits goes ahead
- * only while nothing can be done for those before it.
+ * uses stays. Who needs room and cannot have it yet waits in line, the more urgent first; a later one
+ * that fits goes ahead only while nothing can be done for those before it.
  */
 export class StorePlan {
   readonly #options: StorePlanOptions;
@@ -50,7 +60,12 @@ export class StorePlan {
   /** In memory alone, in nobody's use, and counted on. Least recently used first. */
   readonly #dear = new LinkedSet<StoreEntry>();
   readonly #requests = new Map<ObjectId, RoomRequest>();
-  readonly #line = new LinkedSet<RoomRequest>();
+  /** Who waits for room, by priority; each in the order of asking. */
+  readonly #lines = Array.from(
+    { length: FETCH_PRIORITY_MAX + 1 },
+    () => new LinkedSet<RoomRequest>(),
+  );
+  #asked = 0;
   #effects: StoreEffect[] = [];
   #memoryBytes = 0;
   #pinnedBytes = 0;
@@ -96,18 +111,26 @@ export class StorePlan {
    * same object; each of them puts it or gives up.
    * @throws MeshError `OBJECT_TOO_LARGE`.
    */
-  reserve({ object, sizeBytes }: Wanted, isKept: boolean, nowMs: number): RoomRequest {
+  reserve(
+    { object, sizeBytes, priority = FETCH_PRIORITY_MAX }: Wanted,
+    isKept: boolean,
+    nowMs: number,
+  ): RoomRequest {
     assertNotTooLarge(object, sizeBytes, this.#options.bytesMax);
     const known = this.#requests.get(object);
     if (known) {
       known.askers += 1;
       known.isKept ||= isKept;
+      if (priority < known.priority && this.#lines[known.priority]!.delete(known)) {
+        this.#lineUp(Object.assign(known, { priority }));
+      }
       if (known.state === "granted") this.#effects.push({ type: "grant", object });
       return known;
     }
-    const request: RoomRequest = { object, sizeBytes, isKept, askers: 1, state: "waiting" };
+    const wanted = { object, sizeBytes, isKept, priority };
+    const request: RoomRequest = { ...wanted, askers: 1, place: 0, state: "waiting" };
     this.#requests.set(object, request);
-    this.#line.add(request);
+    this.#lineUp(request);
     this.#settleDisk(nowMs);
     this.#serve();
     return request;
@@ -162,7 +185,7 @@ export class StorePlan {
 
   /** Whether so much more fits in memory as it is, with nobody in line for it. */
   fits(sizeBytes: number): boolean {
-    return this.#line.size === 0 && this.#fits(sizeBytes);
+    return this.#isNobodyInLine() && this.#fits(sizeBytes);
   }
 
   /** The mesh counts on this copy from now on. */
@@ -257,10 +280,10 @@ export class StorePlan {
   /** Give room to those in line, and have it made for the first who cannot have it. */
   #serve(): void {
     let isBlocked = false;
-    for (const request of this.#line) {
+    for (const request of this.#inLine()) {
       if (!this.#fits(request.sizeBytes) && !isBlocked) this.#makeRoom(request.sizeBytes);
       if (this.#fits(request.sizeBytes)) {
-        this.#line.delete(request);
+        this.#lines[request.priority]!.delete(request);
         request.state = "granted";
         this.#expectedBytes += request.sizeBytes;
         this.#effects.push({ type: "grant", object: request.object });
@@ -269,7 +292,33 @@ export class StorePlan {
         this.#effects.push({ type: "refuse", object: request.object, error: this.#full(request) });
       } else isBlocked = true;
     }
-    if (this.#line.size === 0) this.#makeRoom(0);
+    if (this.#isNobodyInLine()) this.#makeRoom(0);
+  }
+
+  #lineUp(request: RoomRequest): void {
+    request.place = this.#asked++ + request.priority * OVERTAKEN_MAX;
+    this.#lines[request.priority]!.add(request);
+  }
+
+  #isNobodyInLine(): boolean {
+    return this.#lines.every(({ size }) => size === 0);
+  }
+
+  /** All who wait, in the order of their places. The one just given may be removed. */
+  *#inLine(): Iterable<RoomRequest> {
+    if (this.#isNobodyInLine()) return;
+    const heads = this.#lines.map((line) => line[Symbol.iterator]());
+    const waiting = heads.map((head) => head.next());
+    for (;;) {
+      let first: number | undefined;
+      for (const [i, { done, value }] of waiting.entries()) {
+        if (done || (first !== undefined && waiting[first]!.value!.place <= value.place)) continue;
+        first = i;
+      }
+      if (first === undefined) return;
+      yield waiting[first]!.value!;
+      waiting[first] = heads[first]!.next();
+    }
   }
 
   #fits(sizeBytes: number): boolean {
@@ -348,7 +397,7 @@ export class StorePlan {
 
   #endRequest(request: RoomRequest): void {
     this.#requests.delete(request.object);
-    this.#line.delete(request);
+    this.#lines[request.priority]!.delete(request);
     if (request.state === "granted") this.#expectedBytes -= request.sizeBytes;
     request.state = "over";
   }

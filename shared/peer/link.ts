@@ -332,6 +332,7 @@ const isAnswer = ({ type }: LinkMessage): boolean =>
   type === "call-done" || type === "fetch-failed" || type === "link-refused";
 
 const ID_BYTES_ESTIMATE = 24;
+const RANGE_BYTES_ESTIMATE = 8;
 
 /** Size of the values inside a message, so that a batch stays within its limit. */
 function valueBytesOf(message: LinkMessage): number {
@@ -347,6 +348,8 @@ function valueBytesOf(message: LinkMessage): number {
     case "fetch-failed":
     case "link-refused":
       return errorBytesOf(message.error);
+    case "pieces":
+      return message.ranges.length * RANGE_BYTES_ESTIMATE;
     case "link-hello":
     case "link-welcome":
     case "fetch":

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { ObjectId, PeerId } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
+import { pieceDigests } from "../objects/piece-digests.ts";
 import type {
   CoordinatorMessage,
   Hello,
@@ -22,7 +23,7 @@ const INTRODUCTION_MS_MAX = 10_000;
 /** Messages that concern the user of a {@link MeshPeer}; it handles the others itself. */
 export type PeerBusiness = Exclude<
   CoordinatorMessage,
-  { type: "welcome" | "bye" | "heartbeat-seen" | "introduction" | "peer-left" }
+  { type: "welcome" | "bye" | "heartbeat-seen" | "introduction" | "peer-left" | "digest-wanted" }
 >;
 
 export interface MeshPeerOptions {
@@ -53,6 +54,7 @@ export class MeshPeer {
   readonly exchange: ObjectExchange;
   readonly #relay: RelayHub;
   readonly #clock: Clock;
+  readonly #store: LocalStore;
   /** What the coordinator was asked for and has not answered. */
   readonly #introductions = new Map<PeerId, Introducing>();
 
@@ -68,6 +70,7 @@ export class MeshPeer {
     this.self = welcome.peer;
     this.session = session;
     this.#clock = clock;
+    this.#store = store;
     this.#relay = new RelayHub({
       send: (header, payload) => session.sendRelay(header, payload),
       onOpen: (from, transport) => this.links.accept(transport, from),
@@ -88,6 +91,9 @@ export class MeshPeer {
       store,
       clock,
       onMissing: (object) => session.send({ type: "copy-lost", object }),
+      onPartial: (object, isHere) =>
+        session.send({ type: isHere ? "copy-started" : "copy-stopped", object }),
+      onFault: (object, peer, fault) => session.send({ type: "source-fault", object, peer, fault }),
       ...(options.onCopy ? { onCopy: options.onCopy } : {}),
     });
     void session.ended.then(() => {
@@ -102,7 +108,8 @@ export class MeshPeer {
       onMessage: (message) => {
         if (message.type === "introduction") {
           this.#introductions.get(message.peer)?.arrived(message);
-        } else if (message.type === "peer-left") this.#peerLeft(message.peer);
+        } else if (message.type === "digest-wanted") void this.#tellDigest(message.object);
+        else if (message.type === "peer-left") this.#peerLeft(message.peer);
         else onBusiness(message);
       },
       onRelay: (header: RelayHeader, payload) => this.#relay.receive(header, payload),
@@ -129,6 +136,18 @@ export class MeshPeer {
     this.#introductions.set(peer, { result, arrived });
     this.session.send({ type: "introduce-me", peer });
     return result;
+  }
+
+  async #tellDigest(object: ObjectId): Promise<void> {
+    const stored = this.#store.open(object);
+    if (!stored) return this.session.send({ type: "copy-lost", object });
+    try {
+      this.session.send({ type: "object-digest", object, digest: await pieceDigests(stored) });
+    } catch {
+      this.session.send({ type: "copy-lost", object });
+    } finally {
+      stored.close();
+    }
   }
 
   #peerLeft(peer: PeerId): void {

@@ -260,7 +260,7 @@ test("one who gives up does not end it for the others; the last one stops the so
   expect(await again).toEqual(bytes);
 });
 
-test("who gives an object up and wants it again in one turn gets it: no stop comes behind the request", async () => {
+test("who gives an object up and wants it again in one turn gets it: the stop comes before the new request", async () => {
   const mesh = new TestMesh();
   const a = mesh.add("a");
   const source = puppet(mesh, "b");
@@ -274,9 +274,9 @@ test("who gives an object up and wants it again in one turn gets it: no stop com
   cancelled.abort(new Error("cancelled"));
   const again = a.exchange.fetch(object, at(bytes, source.id), { allocate });
   await expect(given).rejects.toThrow("cancelled");
-  const link = await source.requested(2);
+  const link = await source.requested(3);
   await quiet();
-  expect(source.requests.map(({ type }) => type)).toEqual(["fetch", "fetch"]);
+  expect(source.requests.map(({ type }) => type)).toEqual(["fetch", "fetch-stop", "fetch"]);
   await link.sendChunk(...chunk(bytes, 0, 10));
   expect(await again).toEqual(bytes);
 });

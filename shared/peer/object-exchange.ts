@@ -1,18 +1,28 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import type { ObjectId, PeerId } from "../ids.ts";
+import { isTrusted, type ObjectId, type PeerId } from "../ids.ts";
 import type { LocalStore, StoredBytes } from "../objects/local-store.ts";
-import type { ChunkHeader } from "../protocol/link-messages.ts";
+import { isPiece } from "../objects/piece-digests.ts";
+import { FETCH_PRIORITY_MAX, PIECE_BYTES, PIECE_DIGEST_BYTES } from "../protocol/limits.ts";
+import type { ChunkHeader, LinkMessage } from "../protocol/link-messages.ts";
+import type { SourceFault } from "../protocol/copy-messages.ts";
+import { toWireError } from "../protocol/wire-error.ts";
 import { reasonOf } from "./deadline.ts";
+import type { CloseReason } from "../transport/transport.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
-import { ObjectServer } from "./object-server.ts";
-import { Transfer, type PullEnd } from "./transfer.ts";
+import { ObjectServer, type Servable } from "./object-server.ts";
+import { pieceAt, pieceCountOf, SWARM_BYTES_MIN } from "./plan/pieces.ts";
+import { emptyPlan, step } from "./plan/step.ts";
+import type { PlanEffect, PlanEvent } from "./plan/types.ts";
+import { Transfer } from "./transfer.ts";
 
-/** A source that sends nothing for so long is given up for the next one. */
-const STALLED_MS_MAX = 15_000;
+/** How often a transfer looks whether its sources are still doing something. */
+const TICK_MS = 1_000;
 /** Objects that may be on their way at once. */
 const TRANSFERS_MAX = 65_536;
+/** Peers that one transfer tells of its pieces. */
+const NEIGHBOURS_MAX = 32;
 
 export interface ObjectExchangeOptions {
   readonly links: Links;
@@ -20,8 +30,14 @@ export interface ObjectExchangeOptions {
   readonly clock: Clock;
   /** This peer has a copy now that it had not. */
   onCopy?(object: ObjectId): void;
+  /** A large object is on its way here, and others can have parts of it already; or no longer. */
+  onPartial?(object: ObjectId, isHere: boolean): void;
   /** A peer asked for an object that is not here: what is said of its places is out of date. */
   onMissing?(object: ObjectId): void;
+  /** Whether what this peer sends is believed without a look. Default: {@link isTrusted}. */
+  isTrusted?(peer: PeerId): boolean;
+  /** A source has not what it announced, or sent what cannot be the object. */
+  onFault?(object: ObjectId, peer: PeerId, fault: SourceFault): void;
 }
 
 /** What is known of an object that is elsewhere. */
@@ -29,45 +45,49 @@ export interface Whereabouts {
   readonly sizeBytes: number;
   /** Peers with a whole copy. */
   readonly locations: readonly PeerId[];
+  /** Peers that are receiving one. */
+  readonly partialLocations?: readonly PeerId[];
+  /** Of each piece: what comes from peers that are not trusted is compared with it. */
+  readonly digest?: Uint8Array;
 }
 
 export interface FetchOptions {
   /** Makes the buffer that the object arrives in. */
   allocate(sizeBytes: number): StoredBytes;
+  /** 0: somebody waits for the value; up to FETCH_PRIORITY_MAX, the default. */
+  readonly priority?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Moves objects between peers: serves those of this peer's store, and fetches others into it. */
+/**
+ * Moves objects between peers: serves those of this peer's store, and what it has of those that are
+ * on their way; and fetches others into the store, from several peers at once. What to ask of whom is
+ * decided in plan/; here it is done.
+ */
 export class ObjectExchange {
   readonly #options: ObjectExchangeOptions;
   readonly #transfers = new Map<ObjectId, Transfer>();
-  /** When each link last brought something new: a source may serve other objects first. */
-  readonly #progressMs = new WeakMap<Link, number>();
+  /** When each peer last sent something new: a source may serve other objects first. */
+  readonly #progressMs = new Map<PeerId, number>();
 
   constructor(options: ObjectExchangeOptions) {
     this.#options = options;
-    const { links, store } = options;
-    void new ObjectServer(links, store, (object) => options.onMissing?.(object));
+    const { links, clock } = options;
+    void new ObjectServer({
+      links,
+      clock,
+      find: (object) => this.#find(object),
+      onMissing: (object) => options.onMissing?.(object),
+    });
     links.onChunk((link, header, payload) => this.#onChunk(link, header, payload));
-    links.onMessage("fetch-failed", (link, { object, error }) => {
-      const transfer = this.#pulledFrom(link, object);
-      transfer?.endPull?.({ type: "failed", why: `it refused: ${error.message}`, again: false });
-    });
-    links.onDown((link, { code, detail }) => {
-      const end: PullEnd = {
-        type: "failed",
-        why: `the link by ${link.path} ended (${detail ?? code})`,
-        again: code !== "peer-left",
-      };
-      for (const transfer of this.#transfers.values()) {
-        if (transfer.link === link) transfer.endPull?.(end);
-      }
-    });
+    links.onMessage("fetch-failed", (link, message) => this.#onRefused(link, message));
+    links.onMessage("pieces", (link, message) => this.#onPieces(link, message));
+    links.onDown((link, reason) => this.#onDown(link, reason));
   }
 
   /**
-   * The bytes of an object: from the store, else from the peers that have it, one after the other
-   * until one has delivered. All who ask for one object share one transfer. The copy is kept.
+   * The bytes of an object: from the store, else from the peers that have it. All who ask for one
+   * object share one transfer. The copy is kept.
    * @throws MeshError `OBJECT_LOST` that tells of every source why it failed; `STORE_FULL`,
    *   `OBJECT_TOO_LARGE`, `QUOTA_EXCEEDED`. With `signal` aborted: its reason.
    */
@@ -81,19 +101,15 @@ export class ObjectExchange {
       const stored = await this.#options.store.load(object);
       if (stored) return stored;
     }
-    const others = whereabouts.locations.filter((peer) => peer !== this.#options.links.self);
-    let transfer = this.#transfers.get(object);
-    if (transfer) {
-      transfer.addSources(others);
-    } else {
-      transfer = this.#prepare(object, whereabouts.sizeBytes, options);
-      transfer.addSources(others);
-      void this.#run(transfer);
-    }
-    return await this.#join(transfer, options.signal);
+    const known = this.#transfers.get(object);
+    const transfer = known ?? this.#begin(object, whereabouts, options);
+    transfer.priority = Math.min(transfer.priority, options.priority ?? FETCH_PRIORITY_MAX);
+    const result = this.#join(transfer, options.signal);
+    this.#dispatch(transfer, { type: "sources-found", ...this.#sourcesIn(whereabouts) });
+    return await result;
   }
 
-  #prepare(object: ObjectId, sizeBytes: number, options: FetchOptions): Transfer {
+  #begin(object: ObjectId, { sizeBytes, digest }: Whereabouts, options: FetchOptions): Transfer {
     this.#options.store.assertRoom(object, sizeBytes);
     if (this.#transfers.size >= TRANSFERS_MAX) {
       throw new MeshError(
@@ -102,9 +118,33 @@ export class ObjectExchange {
         { object },
       );
     }
-    const transfer = new Transfer(object, sizeBytes, (n) => options.allocate(n));
+    const plan = emptyPlan(sizeBytes, {
+      nowMs: this.#options.clock.nowMs(),
+      startAt: sizeBytes < SWARM_BYTES_MIN ? 0 : placeOf(this.#options.links.self, object),
+      isChecked: digest?.length === pieceCountOf(sizeBytes) * PIECE_DIGEST_BYTES,
+    });
+    const { allocate, priority = FETCH_PRIORITY_MAX } = options;
+    const transfer = new Transfer(object, plan, { priority, allocate, digest });
     this.#transfers.set(object, transfer);
+    if (sizeBytes >= SWARM_BYTES_MIN) this.#options.onPartial?.(object, true);
+    this.#tickLater(transfer);
     return transfer;
+  }
+
+  /** Those that are linked already come first. */
+  #sourcesIn({ sizeBytes, locations, partialLocations = [], digest }: Whereabouts) {
+    const { links, clock } = this.#options;
+    const others = (peers: readonly PeerId[]) => peers.filter((peer) => peer !== links.self);
+    const isLinked = (peer: PeerId) => links.openTo(peer) !== undefined;
+    const whole = others(locations);
+    return {
+      whole: [...whole.filter(isLinked), ...whole.filter((peer) => !isLinked(peer))],
+      partial:
+        sizeBytes < SWARM_BYTES_MIN
+          ? []
+          : others(partialLocations).filter((peer) => digest || this.#isTrusted(peer)),
+      nowMs: clock.nowMs(),
+    };
   }
 
   #join(transfer: Transfer, signal: AbortSignal | undefined): Promise<StoredBytes> {
@@ -113,9 +153,7 @@ export class ObjectExchange {
     return new Promise((resolve, reject) => {
       const leave = () => {
         reject(signal.reason as Error);
-        if (--transfer.waiters > 0) return;
-        this.#forget(transfer);
-        transfer.abort();
+        if (--transfer.waiters === 0) this.#abandon(transfer, signal.reason as Error);
       };
       signal.addEventListener("abort", leave, { once: true });
       transfer.result
@@ -124,109 +162,247 @@ export class ObjectExchange {
     });
   }
 
-  async #run(transfer: Transfer): Promise<void> {
-    try {
-      if (!(await this.#pullFromAny(transfer))) return;
-      this.#options.store.put(transfer.object, transfer.bytes);
-      this.#forget(transfer);
-      transfer.resolve(transfer.bytes);
-      this.#options.onCopy?.(transfer.object);
-    } catch (error) {
-      this.#forget(transfer);
-      transfer.reject(error as Error);
-    }
+  #dispatch(transfer: Transfer, event: PlanEvent, payload?: Uint8Array): void {
+    if (this.#transfers.get(transfer.object) !== transfer) return;
+    for (const effect of step(transfer.plan, event)) this.#perform(transfer, effect, payload);
   }
 
-  /** @returns whether the object is here; false if nobody wants it any more. */
-  async #pullFromAny(transfer: Transfer): Promise<boolean> {
+  #perform(transfer: Transfer, effect: PlanEffect, payload: Uint8Array | undefined): void {
     const { links } = this.#options;
-    while (!transfer.isAborted) {
-      const source = transfer.nextSource((peer) => links.openTo(peer) !== undefined);
-      if (source === undefined) throw lost(transfer);
-      let link: Link;
-      try {
-        link = await links.to(source);
-      } catch (error) {
-        transfer.failed(source, reasonOf(error), false);
-        continue;
+    const { object } = transfer;
+    switch (effect.type) {
+      case "connect":
+        return void this.#connect(transfer, effect.peer);
+      case "introduce":
+        return this.#tell(transfer, effect.peer);
+      case "ask": {
+        const { offset, endOffset, insists } = effect;
+        const { priority } = transfer;
+        const request = { type: "fetch", object, offset, endOffset, priority } as const;
+        return links.openTo(effect.peer)?.send(insists ? { ...request, insists } : request);
       }
-      if (transfer.isAborted) return false;
-      const end = await this.#pull(transfer, link);
-      if (end.type === "done") return true;
-      // It would stop a newer transfer of the same object, whose request has replaced this one's.
-      const isAskedAgain = this.#pulledFrom(link, transfer.object) !== undefined;
-      if (link.isOpen && !isAskedAgain) link.send({ type: "fetch-stop", object: transfer.object });
-      if (end.type === "failed") transfer.failed(source, end.why, end.again);
+      case "stop": {
+        const offset = effect.piece * PIECE_BYTES;
+        return links.openTo(effect.peer)?.send({ type: "fetch-stop", object, offset });
+      }
+      case "leave":
+        return links.openTo(effect.peer)?.send({ type: "fetch-stop", object });
+      case "write":
+        return this.#write(transfer, effect, payload!);
+      case "check":
+        return void this.#check(transfer, effect.piece);
+      case "announce":
+        for (const peer of transfer.neighbours) {
+          const ranges: [number, number][] = [[effect.piece, effect.piece + 1]];
+          links.openTo(peer)?.send({ type: "pieces", object, ranges });
+        }
+        return;
+      case "report":
+        return this.#options.onFault?.(object, effect.peer, effect.fault);
+      case "done":
+        return this.#done(transfer);
+      case "failed":
+        return this.#abandon(transfer, transfer.error);
+      default:
+        effect satisfies never;
     }
-    return false;
   }
 
-  /** Ask one source for what is missing. */
-  async #pull(transfer: Transfer, link: Link): Promise<PullEnd> {
-    const { clock } = this.#options;
-    let cancelWatch: (() => void) | undefined;
+  async #connect(transfer: Transfer, peer: PeerId): Promise<void> {
+    const { links, clock } = this.#options;
+    let why: string;
     try {
-      return await new Promise<PullEnd>((resolve) => {
-        const startMs = clock.nowMs();
-        transfer.link = link;
-        transfer.endPull = resolve;
-        const watch = (afterMs: number) => {
-          cancelWatch = clock.after(afterMs, () => {
-            const quietMs = clock.nowMs() - Math.max(startMs, this.#progressMs.get(link) ?? 0);
-            if (quietMs < STALLED_MS_MAX) return watch(STALLED_MS_MAX - quietMs);
-            resolve({ type: "failed", why: `it sent nothing for ${quietMs} ms`, again: true });
-          });
-        };
-        watch(STALLED_MS_MAX);
-        const { object, receivedBytes: offset } = transfer;
-        if (link.isOpen) link.send({ type: "fetch", object, offset });
-        else resolve({ type: "failed", why: `the link by ${link.path} ended`, again: true });
-      });
-    } finally {
-      cancelWatch?.();
-      transfer.link = undefined;
-      transfer.endPull = undefined;
+      await links.to(peer);
+      return this.#dispatch(transfer, { type: "linked", peer, nowMs: clock.nowMs() });
+    } catch (error) {
+      why = reasonOf(error);
+    }
+    this.#dispatch(transfer, { type: "unlinked", peer, why, again: false, nowMs: clock.nowMs() });
+  }
+
+  /** Tell a peer what is here, once; from then on it hears of every piece. */
+  #tell(transfer: Transfer, peer: PeerId): void {
+    const { neighbours, told, object } = transfer;
+    if (told.has(peer) || neighbours.size >= NEIGHBOURS_MAX) return;
+    told.add(peer);
+    neighbours.add(peer);
+    const ranges = transfer.ranges.map(([from, to]): [number, number] => [from, to]);
+    this.#options.links.openTo(peer)?.send({ type: "pieces", object, ranges });
+  }
+
+  #write(
+    transfer: Transfer,
+    { offset, byteLength }: { readonly offset: number; readonly byteLength: number },
+    payload: Uint8Array,
+  ): void {
+    try {
+      transfer.bytes.set(payload.subarray(payload.byteLength - byteLength), offset);
+    } catch (error) {
+      // No memory for it: no other source could help.
+      this.#abandon(transfer, error as Error);
+    }
+  }
+
+  /** Is this the piece that the object's maker made? */
+  async #check(transfer: Transfer, piece: number): Promise<void> {
+    const { plan, digest } = transfer;
+    const isBelieved = plan.pieces[piece]!.filledBy.every((peer) => this.#isTrusted(peer));
+    const isRight = isBelieved || (await isPiece(transfer.pieceBytes(piece), piece, digest!));
+    // Not within the step that asked for it.
+    await Promise.resolve();
+    const nowMs = this.#options.clock.nowMs();
+    this.#dispatch(transfer, { type: "piece-checked", piece, isRight, nowMs });
+  }
+
+  #isTrusted(peer: PeerId): boolean {
+    return (this.#options.isTrusted ?? isTrusted)(peer);
+  }
+
+  /** Who is not trusted is a source only if what it sends can be checked, or the coordinator named it. */
+  #mayJoin({ plan }: Transfer, peer: PeerId): boolean {
+    return plan.isChecked || plan.sources.has(peer) || this.#isTrusted(peer);
+  }
+
+  #onDown({ peer, path }: Link, { code, detail }: CloseReason): void {
+    const { links, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const isMoved = links.openTo(peer) !== undefined;
+    const why = `the link by ${path} ended (${detail ?? code})`;
+    if (!isMoved) this.#progressMs.delete(peer);
+    for (const transfer of this.#transfers.values()) {
+      if (isMoved) this.#dispatch(transfer, { type: "moved", peer, nowMs });
+      else {
+        transfer.neighbours.delete(peer);
+        transfer.told.delete(peer);
+        const again = code !== "peer-left";
+        this.#dispatch(transfer, { type: "unlinked", peer, why, again, nowMs });
+      }
     }
   }
 
   #onChunk(link: Link, header: ChunkHeader, payload: Uint8Array<ArrayBuffer>): void {
-    const transfer = this.#pulledFrom(link, header.object);
+    const transfer = this.#transfers.get(header.object);
     if (!transfer) return;
-    let took: number | string;
-    try {
-      took = transfer.take(header, payload);
-    } catch (error) {
-      // No memory for it: no other source could help.
-      this.#forget(transfer);
-      transfer.reject(error as Error);
-      return transfer.abort();
-    }
-    if (typeof took === "string") {
-      transfer.endPull?.({ type: "failed", why: took, again: false });
-    } else {
-      if (took > 0) this.#progressMs.set(link, this.#options.clock.nowMs());
-      if (transfer.receivedBytes === transfer.sizeBytes) transfer.endPull?.({ type: "done" });
-    }
+    const nowMs = this.#options.clock.nowMs();
+    const { peer } = link;
+    const { offset, totalBytes } = header;
+    const { byteLength } = payload;
+    const { plan } = transfer;
+    const before = plan.receivedBytes;
+    this.#dispatch(
+      transfer,
+      { type: "chunk-arrived", peer, offset, totalBytes, byteLength, nowMs },
+      payload,
+    );
+    if (plan.receivedBytes > before) this.#progressMs.set(peer, nowMs);
   }
 
-  #pulledFrom(link: Link, object: ObjectId): Transfer | undefined {
+  #onRefused(link: Link, message: Extract<LinkMessage, { type: "fetch-failed" }>): void {
+    const { object, offset, elsewhere = [], error } = message;
     const transfer = this.#transfers.get(object);
-    return transfer?.link === link ? transfer : undefined;
+    if (!transfer) return;
+    if (offset === undefined) transfer.neighbours.delete(link.peer);
+    this.#dispatch(transfer, {
+      type: "refused",
+      peer: link.peer,
+      piece: offset === undefined ? undefined : pieceAt(offset),
+      why: error.message,
+      elsewhere: elsewhere.filter(
+        (peer) => peer !== this.#options.links.self && this.#mayJoin(transfer, peer),
+      ),
+      isMissing: error.code === "OBJECT_LOST",
+      nowMs: this.#options.clock.nowMs(),
+    });
   }
 
-  #forget(transfer: Transfer): void {
-    if (this.#transfers.get(transfer.object) === transfer) {
-      this.#transfers.delete(transfer.object);
+  /** Somebody else fetches this too, or has it by now. */
+  #onPieces(link: Link, message: Extract<LinkMessage, { type: "pieces" }>): void {
+    const { object, ranges } = message;
+    const { peer } = link;
+    const transfer = this.#transfers.get(object);
+    if (!transfer) return this.#tellWhole(link, object);
+    const nowMs = this.#options.clock.nowMs();
+    this.#tell(transfer, peer);
+    if (!this.#mayJoin(transfer, peer)) return;
+    if (!transfer.plan.sources.has(peer)) {
+      this.#dispatch(transfer, { type: "sources-found", whole: [], partial: [peer], nowMs });
     }
+    this.#dispatch(transfer, { type: "pieces-told", peer, ranges, nowMs });
+    const { sources, pieces } = transfer.plan;
+    // Whoever has everything needs to hear no more.
+    if (sources.get(peer)?.pieces.size === pieces.length) transfer.neighbours.delete(peer);
+  }
+
+  #tellWhole(link: Link, object: ObjectId): void {
+    const servable = this.#find(object);
+    if (!servable) {
+      const text = `${object} is not in this peer's store, nor on its way there`;
+      const error = toWireError(new MeshError("OBJECT_LOST", text, { object }));
+      return link.send({ type: "fetch-failed", object, error });
+    }
+    const ranges: [number, number][] = [[0, pieceCountOf(servable.sizeBytes)]];
+    link.send({ type: "pieces", object, ranges });
+  }
+
+  #find(object: ObjectId): Servable | undefined {
+    const { store } = this.#options;
+    const sizeBytes = store.sizeOf(object);
+    if (sizeBytes === undefined) return this.#transfers.get(object)?.servable();
+    return { sizeBytes, isPartial: false, has: () => true, open: () => store.open(object) };
+  }
+
+  #done(transfer: Transfer): void {
+    try {
+      this.#options.store.put(transfer.object, transfer.bytes);
+    } catch (error) {
+      return this.#abandon(transfer, error as Error);
+    }
+    this.#forget(transfer);
+    transfer.resolve(transfer.bytes);
+    this.#options.onCopy?.(transfer.object);
+  }
+
+  /** It fails, or nobody wants it any more. */
+  #abandon(transfer: Transfer, error: Error): void {
+    const { object, plan } = transfer;
+    if (!this.#forget(transfer)) return;
+    transfer.reject(error);
+    // Nobody may be listening any more.
+    transfer.result.catch(() => {});
+    const { links } = this.#options;
+    for (const { peer, asked } of plan.sources.values()) {
+      if (asked.size > 0) links.openTo(peer)?.send({ type: "fetch-stop", object });
+    }
+    const why = toWireError(new MeshError("OBJECT_LOST", `${object} is not fetched any more`));
+    for (const peer of transfer.neighbours) {
+      links.openTo(peer)?.send({ type: "fetch-failed", object, error: why });
+    }
+    if (plan.sizeBytes >= SWARM_BYTES_MIN) this.#options.onPartial?.(object, false);
+  }
+
+  #forget(transfer: Transfer): boolean {
+    transfer.cancelTick();
+    if (this.#transfers.get(transfer.object) !== transfer) return false;
+    return this.#transfers.delete(transfer.object);
+  }
+
+  #tickLater(transfer: Transfer): void {
+    const { clock } = this.#options;
+    transfer.cancelTick = clock.after(TICK_MS, () => {
+      const heardMs = new Map<PeerId, number>();
+      for (const peer of transfer.plan.sources.keys()) {
+        const progressMs = this.#progressMs.get(peer);
+        if (progressMs !== undefined) heardMs.set(peer, progressMs);
+      }
+      this.#tickLater(transfer);
+      this.#dispatch(transfer, { type: "tick", heardMs, nowMs: clock.nowMs() });
+    });
   }
 }
 
-function lost({ object, sizeBytes, story }: Transfer): MeshError {
-  const tried =
-    story.length > 0 ? `none of its sources delivered it. ${story.join(". ")}` : "no peer has it";
-  return new MeshError(
-    "OBJECT_LOST",
-    `object ${object} of ${sizeBytes} bytes could not be fetched: ${tried}`,
-    { object, tries: story.length },
-  );
+/** Where a receiver begins: each somewhere else, so that they soon have different pieces. */
+function placeOf(self: PeerId, object: ObjectId): number {
+  let hash = 0;
+  for (const char of `${self} ${object}`) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;
+  return hash;
 }

@@ -1,122 +1,163 @@
+import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import type { ObjectId } from "../ids.ts";
-import type { LocalStore } from "../objects/local-store.ts";
-import { REFS_PER_MESSAGE_MAX, RTC_CHUNK_BYTES, SOCKET_CHUNK_BYTES } from "../protocol/limits.ts";
+import type { ObjectId, PeerId } from "../ids.ts";
+import type { StoredObject } from "../objects/local-store.ts";
+import {
+  ELSEWHERE_MAX,
+  FETCH_PRIORITY_MAX,
+  REFS_PER_MESSAGE_MAX,
+  RTC_CHUNK_BYTES,
+  SOCKET_CHUNK_BYTES,
+} from "../protocol/limits.ts";
+import type { LinkMessage } from "../protocol/link-messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
+import { pieceAt, SWARM_BYTES_MIN } from "./plan/pieces.ts";
+import { UploadLedger } from "./upload-ledger.ts";
+import { Uploads, type Turn } from "./uploads.ts";
 
 /** Objects sent at once on one link: enough that a small one does not wait for a big one. */
 const SENDING_MAX = 4;
-/** Objects that wait for their turn on one link; a request beyond is refused. */
+/** Ranges that wait for their turn on one link; a request beyond is refused. */
 const WAITING_MAX = REFS_PER_MESSAGE_MAX;
+/** Copies of a piece that leave the peer that has all of it before others are referred; and one that
+ *  is receiving it. */
+const COPIES_OF_WHOLE_MAX = 1;
+const COPIES_OF_PARTIAL_MAX = 2;
 
-interface Sending {
-  readonly object: ObjectId;
-  readonly offset: number;
-  isStopped: boolean;
+type Fetch = Extract<LinkMessage, { type: "fetch" }>;
+
+/** An object that can be served, and which parts of it. */
+export interface Servable {
+  readonly sizeBytes: number;
+  /** Whether the object is still on its way here. */
+  readonly isPartial: boolean;
+  has(offset: number): boolean;
+  /** To read it; `undefined` if it is gone. Close it: what is open cannot make room for others. */
+  open(): StoredObject | undefined;
 }
 
-interface Queue {
-  /** What is sent or waits, by object: the latest request counts. */
-  readonly requests: Map<ObjectId, Sending>;
-  waiting: Sending[];
-  sending: number;
+export interface ObjectServerOptions {
+  readonly links: Links;
+  readonly clock: Clock;
+  /** What is here of an object, in the store or on its way into it. */
+  find(object: ObjectId): Servable | undefined;
+  /** Somebody was told that this peer has the object, and it has not. */
+  onMissing(object: ObjectId): void;
 }
 
-/** Answers peers that fetch objects of this peer's store. */
+/** Answers peers that fetch objects of this peer. */
 export class ObjectServer {
-  readonly #store: LocalStore;
-  readonly #queues = new Map<Link, Queue>();
-  readonly #onMissing: (object: ObjectId) => void;
+  readonly #options: ObjectServerOptions;
+  readonly #queues = new Map<Link, Uploads>();
+  readonly #ledger = new UploadLedger();
 
-  /** @param onMissing somebody was told that this peer has the object, and it has not. */
-  constructor(links: Links, store: LocalStore, onMissing: (object: ObjectId) => void) {
-    this.#store = store;
-    this.#onMissing = onMissing;
-    links.onMessage("fetch", (link, { object, offset }) => this.#request(link, object, offset));
-    links.onMessage("fetch-stop", (link, { object }) => this.#stop(link, object));
-    links.onDown((link) => this.#queues.delete(link));
+  constructor(options: ObjectServerOptions) {
+    this.#options = options;
+    const { links } = options;
+    links.onMessage("fetch", (link, message) => this.#request(link, message));
+    links.onMessage("fetch-stop", (link, { object, offset }) => {
+      this.#queues.get(link)?.stop(object, offset);
+    });
+    links.onDown((link) => {
+      this.#queues.get(link)?.close();
+      this.#queues.delete(link);
+    });
   }
 
-  #request(link: Link, object: ObjectId, offset: number): void {
-    this.#stop(link, object);
-    const sizeBytes = this.#store.sizeOf(object);
-    if (sizeBytes === undefined) return this.#missing(link, object);
-    if (offset > sizeBytes) {
+  #request(link: Link, message: Fetch): void {
+    const { object, offset } = message;
+    const servable = this.#options.find(object);
+    if (!servable) return this.#missing(link, object);
+    const { sizeBytes } = servable;
+    const { endOffset = sizeBytes, priority = FETCH_PRIORITY_MAX } = message;
+    if (offset > endOffset || endOffset > sizeBytes) {
       throw new MeshError(
         "PROTOCOL_VIOLATION",
-        `fetch of ${object} from byte ${offset}, of ${sizeBytes}`,
+        `fetch of ${object} from byte ${offset} to ${endOffset}, of ${sizeBytes}`,
       );
     }
-    const queue = this.#queueOf(link);
-    if (queue.waiting.length >= WAITING_MAX) {
-      const message = `${WAITING_MAX} objects wait to be sent on this link; fetch fewer at once`;
-      return refuse(link, object, new MeshError("QUOTA_EXCEEDED", message, { object }));
+    if (!servable.has(offset)) {
+      const text = `${object} is on its way to this peer, and that piece has not come yet`;
+      return refusePiece(link, message, new MeshError("OBJECT_LOST", text, { object }));
     }
-    const sending: Sending = { object, offset, isStopped: false };
-    queue.requests.set(object, sending);
-    queue.waiting.push(sending);
+    const elsewhere = this.#elsewhere(link.peer, message, servable);
+    if (elsewhere.length > 0) {
+      const text = `${elsewhere[0]} was sent these bytes just now; ask it first`;
+      return refusePiece(link, message, new MeshError("QUOTA_EXCEEDED", text), elsewhere);
+    }
+    const queue = this.#queueOf(link);
+    if (queue.waiting >= WAITING_MAX) {
+      const text = `${WAITING_MAX} requests wait on this link; fetch fewer objects at once`;
+      return refuse(link, object, new MeshError("QUOTA_EXCEEDED", text, { object }));
+    }
+    queue.add(object, { offset, endOffset }, priority);
     this.#startNext(link, queue);
   }
 
-  #stop(link: Link, object: ObjectId): void {
-    const queue = this.#queues.get(link);
-    const sending = queue?.requests.get(object);
-    if (!queue || !sending) return;
-    sending.isStopped = true;
-    queue.requests.delete(object);
-    const index = queue.waiting.indexOf(sending);
-    if (index >= 0) queue.waiting.splice(index, 1);
+  #missing(link: Link, object: ObjectId): void {
+    this.#options.onMissing(object);
+    const text = `${object} is not in this peer's store; ask where it is and fetch it there`;
+    refuse(link, object, new MeshError("OBJECT_LOST", text, { object }));
   }
 
-  #startNext(link: Link, queue: Queue): void {
+  /** Who should be asked for this instead. */
+  #elsewhere(from: PeerId, message: Fetch, { sizeBytes, isPartial }: Servable): PeerId[] {
+    if (sizeBytes < SWARM_BYTES_MIN || message.endOffset === undefined) return [];
+    const { links, clock } = this.#options;
+    const { object, offset, insists = false } = message;
+    const copiesMax = isPartial ? COPIES_OF_PARTIAL_MAX : COPIES_OF_WHOLE_MAX;
+    const named = this.#ledger.refer(object, pieceAt(offset), from, {
+      nowMs: clock.nowMs(),
+      copiesMax: insists ? Infinity : copiesMax,
+      isUsable: (peer) => links.openTo(peer) !== undefined,
+    });
+    return named.slice(0, ELSEWHERE_MAX);
+  }
+
+  #startNext(link: Link, queue: Uploads): void {
     while (queue.sending < SENDING_MAX) {
-      const next = queue.waiting.shift();
-      if (!next) return;
-      queue.sending++;
-      void this.#send(link, next).finally(() => {
-        queue.sending--;
-        if (queue.requests.get(next.object) === next) queue.requests.delete(next.object);
-        this.#startNext(link, queue);
-      });
+      const turn = queue.next();
+      if (!turn) return;
+      void this.#send(link, turn)
+        .catch((error: unknown) => {
+          if (link.isOpen) refuse(link, turn.object, error);
+        })
+        .then(() => {
+          queue.sent(turn.object);
+          this.#startNext(link, queue);
+        });
     }
   }
 
-  async #send(link: Link, sending: Sending): Promise<void> {
-    const { object } = sending;
+  async #send(link: Link, { object, range }: Turn): Promise<void> {
     // Not before its turn: what is open cannot make room for others.
-    const stored = this.#store.open(object);
+    const servable = this.#options.find(object);
+    const stored = servable?.has(range.offset) ? servable.open() : undefined;
     if (!stored) return this.#missing(link, object);
-    const { sizeBytes: totalBytes } = stored;
     const chunkBytes = chunkBytesOn(link);
-    let { offset } = sending;
+    const { sizeBytes: totalBytes } = stored;
+    let { offset } = range;
     try {
       do {
-        const length = Math.min(chunkBytes, totalBytes - offset);
+        // A chunk never spans two pieces, wherever a request begins.
+        const length = Math.min(chunkBytes - (offset % chunkBytes), range.endOffset - offset);
         const read = stored.read(offset, length);
         // What is in memory leaves in this very turn.
         const bytes = read instanceof Uint8Array ? read : await read;
         await link.sendChunk({ type: "chunk", object, offset, totalBytes }, bytes);
         offset += length;
-      } while (offset < totalBytes && link.isOpen && !sending.isStopped);
-    } catch (error) {
-      if (link.isOpen) refuse(link, object, error);
+      } while (offset < range.endOffset && link.isOpen && !range.isStopped);
     } finally {
       stored.close();
     }
   }
 
-  #missing(link: Link, object: ObjectId): void {
-    this.#onMissing(object);
-    const message = `${object} is not in this peer's store; ask where it is and fetch it there`;
-    refuse(link, object, new MeshError("OBJECT_LOST", message, { object }));
-  }
-
-  #queueOf(link: Link): Queue {
+  #queueOf(link: Link): Uploads {
     let queue = this.#queues.get(link);
     if (!queue) {
-      queue = { requests: new Map(), waiting: [], sending: 0 };
+      queue = new Uploads();
       this.#queues.set(link, queue);
     }
     return queue;
@@ -129,3 +170,11 @@ const chunkBytesOn = ({ path }: Link): number =>
 
 const refuse = (link: Link, object: ObjectId, error: unknown): void =>
   link.send({ type: "fetch-failed", object, error: toWireError(error) });
+
+const refusePiece = (
+  link: Link,
+  { object, offset }: Fetch,
+  error: MeshError,
+  elsewhere: PeerId[] = [],
+): void =>
+  link.send({ type: "fetch-failed", object, offset, elsewhere, error: toWireError(error) });

@@ -46,12 +46,16 @@ export interface TestPeer {
   readonly exchange: ObjectExchange;
   /** Objects that the exchange reported as new copies. */
   readonly copies: ObjectId[];
+  /** What the exchange complained of. */
+  readonly faults: { readonly object: ObjectId; readonly peer: PeerId; readonly fault: string }[];
 }
 
 export interface TestPeerOptions {
   /** Default: memory transports to whoever is in the mesh. */
   readonly dialers?: readonly Dialer[];
   readonly bytesMax?: number;
+  /** Default: everybody. */
+  readonly isTrusted?: (peer: PeerId) => boolean;
 }
 
 interface Connection {
@@ -84,8 +88,16 @@ export class TestMesh {
     const store = new LocalStore({ bytesMax: options.bytesMax ?? 2 ** 30 });
     const copies: ObjectId[] = [];
     const onCopy = (object: ObjectId) => void copies.push(object);
-    const exchange = new ObjectExchange({ links, store, clock: this.clock, onCopy });
-    const peer: TestPeer = { id, ticketKey, links, store, exchange, copies };
+    const faults: TestPeer["faults"] = [];
+    const exchange = new ObjectExchange({
+      links,
+      store,
+      clock: this.clock,
+      onCopy,
+      isTrusted: options.isTrusted ?? (() => true),
+      onFault: (object, from, fault) => void faults.push({ object, peer: from, fault }),
+    });
+    const peer: TestPeer = { id, ticketKey, links, store, exchange, copies, faults };
     this.#peers.set(id, peer);
     return peer;
   }
@@ -163,5 +175,5 @@ export async function quiet(): Promise<void> {
   }
 }
 
-const nextTurn = (globalThis as unknown as { setImmediate(callback: () => void): void })
+export const nextTurn = (globalThis as unknown as { setImmediate(callback: () => void): void })
   .setImmediate;

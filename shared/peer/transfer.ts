@@ -1,109 +1,101 @@
+import { MeshError } from "../errors.ts";
 import type { ObjectId, PeerId } from "../ids.ts";
 import type { StoredBytes } from "../objects/local-store.ts";
-import type { ChunkHeader } from "../protocol/link-messages.ts";
-import type { Link } from "./link.ts";
+import { PIECE_BYTES } from "../protocol/limits.ts";
+import type { Servable } from "./object-server.ts";
+import { pieceAt, type PieceRange } from "./plan/pieces.ts";
+import type { Plan } from "./plan/types.ts";
 
-/** How one pull from one source ended. */
-export type PullEnd =
-  | { readonly type: "done" }
-  | { readonly type: "aborted" }
-  /** `again`: the same source may do better on a new link. */
-  | { readonly type: "failed"; readonly why: string; readonly again: boolean };
-
-/** Times a source is asked, when only the link to it failed. */
-const PULLS_PER_SOURCE_MAX = 2;
-
-/** One object on its way to this peer: what has arrived, and who may still be asked for the rest. */
+/** One object on its way to this peer: the plan of it, its bytes, and who wants it. */
 export class Transfer {
   readonly object: ObjectId;
-  readonly sizeBytes: number;
-  /** What was tried, for people. */
-  readonly story: string[] = [];
+  readonly plan: Plan;
   readonly result: Promise<StoredBytes>;
-  /** The link that the rest is being pulled from. */
-  link: Link | undefined;
-  /** Ends the pull that is under way. */
-  endPull: ((end: PullEnd) => void) | undefined;
+  /** Peers that are told of every piece that arrives. */
+  readonly neighbours = new Set<PeerId>();
+  /** Peers that were told what was here when they were met. */
+  readonly told = new Set<PeerId>();
+  /** What its pieces are compared with. */
+  readonly digest: Uint8Array | undefined;
   /** Callers that still want it. */
   waiters = 0;
+  /** The most urgent of them. */
+  priority: number;
+  cancelTick = (): void => {};
   resolve!: (bytes: StoredBytes) => void;
   reject!: (error: Error) => void;
   readonly #allocate: (sizeBytes: number) => StoredBytes;
-  readonly #pulls = new Map<PeerId, number>();
-  #sources: PeerId[] = [];
   #bytes: StoredBytes | undefined;
-  #receivedBytes = 0;
-  #isAborted = false;
 
-  constructor(object: ObjectId, sizeBytes: number, allocate: (sizeBytes: number) => StoredBytes) {
+  constructor(
+    object: ObjectId,
+    plan: Plan,
+    options: {
+      readonly priority: number;
+      readonly digest: Uint8Array | undefined;
+      allocate(sizeBytes: number): StoredBytes;
+    },
+  ) {
     this.object = object;
-    this.sizeBytes = sizeBytes;
-    this.#allocate = allocate;
+    this.plan = plan;
+    this.priority = options.priority;
+    this.digest = options.digest;
+    this.#allocate = (sizeBytes) => options.allocate(sizeBytes);
     this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
   }
 
-  get receivedBytes(): number {
-    return this.#receivedBytes;
-  }
-
-  get isAborted(): boolean {
-    return this.#isAborted;
-  }
-
-  /** All of it. Only after a pull ended with `done`. */
+  /** All of it, as far as it has arrived. Memory is taken when the first bytes come. */
   get bytes(): StoredBytes {
-    return (this.#bytes ??= this.#allocate(this.sizeBytes));
+    return (this.#bytes ??= this.#allocate(this.plan.sizeBytes));
   }
 
-  /** More peers that have it; those known already are not asked more often for that. */
-  addSources(peers: readonly PeerId[]): void {
-    for (const peer of peers) {
-      if (this.#pulls.has(peer)) continue;
-      this.#pulls.set(peer, 0);
-      this.#sources.push(peer);
+  /** Pieces that are here for good. */
+  get ranges(): PieceRange[] {
+    const ranges: [number, number][] = [];
+    for (const [index, { status }] of this.plan.pieces.entries()) {
+      if (status !== "done") continue;
+      const last = ranges.at(-1);
+      if (last?.[1] === index) last[1]++;
+      else ranges.push([index, index + 1]);
     }
+    return ranges;
   }
 
-  /** The next peer to ask, if any is left: a fresh one that `isLinked`, else the first. */
-  nextSource(isLinked: (peer: PeerId) => boolean): PeerId | undefined {
-    const [first] = this.#sources;
-    const fresh = this.#sources.find((other) => this.#pulls.get(other) === 0 && isLinked(other));
-    const peer = fresh ?? first;
-    this.#sources = this.#sources.filter((other) => other !== peer);
-    return peer;
+  /** What is here of it can be passed on already. */
+  servable(): Servable {
+    const { sizeBytes, pieces } = this.plan;
+    return {
+      sizeBytes,
+      isPartial: true,
+      has: (offset) => pieces[pieceAt(offset)]?.status === "done",
+      open: () => ({
+        sizeBytes,
+        read: (offset, length) => this.bytes.subarray(offset, offset + length),
+        close() {},
+      }),
+    };
   }
 
-  /** Note why a source did not deliver. */
-  failed(peer: PeerId, why: string, again: boolean): void {
-    this.story.push(`${peer}: ${why}, after ${this.#receivedBytes} of ${this.sizeBytes} bytes`);
-    const pulls = (this.#pulls.get(peer) ?? 0) + 1;
-    this.#pulls.set(peer, pulls);
-    if (again && pulls < PULLS_PER_SOURCE_MAX) this.#sources.push(peer);
+  /** A whole piece, once it has arrived. */
+  pieceBytes(piece: number): StoredBytes {
+    return this.bytes.subarray(piece * PIECE_BYTES, (piece + 1) * PIECE_BYTES);
   }
 
-  /**
-   * Take a chunk. Bytes that are here already, or from beyond the next one (a stopped pull's last
-   * chunks can still arrive), are skipped.
-   * @returns how many bytes were new; or why the source cannot be believed.
-   */
-  take({ offset, totalBytes }: ChunkHeader, payload: Uint8Array): number | string {
-    if (totalBytes !== this.sizeBytes) {
-      return `it claims ${totalBytes} bytes where ${this.sizeBytes} are known`;
-    }
-    const endOffset = offset + payload.byteLength;
-    if (endOffset > this.sizeBytes) return `it sent bytes up to ${endOffset}`;
-    if (offset > this.#receivedBytes || endOffset <= this.#receivedBytes) return 0;
-    const news = payload.subarray(this.#receivedBytes - offset);
-    this.bytes.set(news, this.#receivedBytes);
-    this.#receivedBytes = endOffset;
-    return news.byteLength;
-  }
-
-  abort(): void {
-    this.#isAborted = true;
-    this.endPull?.({ type: "aborted" });
+  /** Why it could not be had. */
+  get error(): MeshError {
+    const { story, untold, sizeBytes } = this.plan;
+    const more = untold > 0 ? ` (${untold} more failures)` : "";
+    const tried =
+      story.length > 0
+        ? `none of its sources delivered it. ${story.join(". ")}${more}`
+        : "no peer has it";
+    return new MeshError(
+      "OBJECT_LOST",
+      `object ${this.object} of ${sizeBytes} bytes could not be fetched: ${tried}`,
+      { object: this.object, tries: story.length + untold },
+    );
   }
 }

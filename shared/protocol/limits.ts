@@ -32,6 +32,16 @@ export const RTC_MESSAGE_BYTES = 64 * 1024;
 export const RTC_CHUNK_BYTES = RTC_MESSAGE_BYTES - 1024;
 export const SOCKET_CHUNK_BYTES = 1024 * 1024;
 
+/** What an object is divided into when it comes from several peers, or is passed on while it comes. */
+export const PIECE_BYTES = 2 ** 20;
+export const PIECES_MAX = Math.ceil(OBJECT_BYTES_MAX / PIECE_BYTES);
+/** Of each piece, half a SHA-256: enough where somebody else's hash has to be hit. */
+export const PIECE_DIGEST_BYTES = 16;
+/** Peers that one answer refers to. */
+export const ELSEWHERE_MAX = 8;
+/** How urgent a fetch can be: 0 somebody waits for the value, 1 a task needs it, 2 it is to be kept. */
+export const FETCH_PRIORITY_MAX = 2;
+
 /** Bytes queued in one transport before `send` stops resolving, and where it resumes. */
 export const HIGH_WATER_BYTES = 1024 * 1024;
 export const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2;

@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, LinkName, ObjectId, PeerId } from "../ids.ts";
-import { INLINE_BYTES_MAX } from "./limits.ts";
+import { ELSEWHERE_MAX, FETCH_PRIORITY_MAX, INLINE_BYTES_MAX, PIECES_MAX } from "./limits.ts";
 import { bytes, count, id, ids, messageCheck, sizeBytes, text, wireError } from "./schema.ts";
 
 /** What two peers say to each other on a link, whatever transport carries it. */
@@ -51,19 +51,46 @@ const linkSchemas = {
     answeredChunks: Type.Optional(sequence),
   }),
 
-  /** Send the object's bytes from `offset` on, as `chunk` frames in order. */
+  /**
+   * Send the object's bytes from `offset` up to `endOffset` (or its end), as `chunk` frames in order.
+   * Ranges of one object are sent one after the other.
+   */
   fetch: Type.Object({
     type: Type.Literal("fetch"),
     object: id<ObjectId>(),
     offset: sizeBytes,
+    endOffset: Type.Optional(sizeBytes),
+    /** Lower numbers first; unset: last. */
+    priority: Type.Optional(count(FETCH_PRIORITY_MAX)),
+    /** Those who were named instead did not deliver: the receiver must not name others again. */
+    insists: Type.Optional(Type.Boolean()),
   }),
   "fetch-failed": Type.Object({
     type: Type.Literal("fetch-failed"),
     object: id<ObjectId>(),
+    /** Of the request that is refused; unset: nothing of the object can be had here. */
+    offset: Type.Optional(sizeBytes),
+    /** Peers that were sent these bytes just now, and should be asked first. */
+    elsewhere: Type.Optional(Type.Array(id<PeerId>(), { maxItems: ELSEWHERE_MAX })),
     error: wireError,
   }),
-  /** The receiver has enough of this object: stop sending it. */
-  "fetch-stop": Type.Object({ type: Type.Literal("fetch-stop"), object: id<ObjectId>() }),
+  /** Do not send the range from this offset; unset: nothing more of the object. */
+  "fetch-stop": Type.Object({
+    type: Type.Literal("fetch-stop"),
+    object: id<ObjectId>(),
+    offset: Type.Optional(sizeBytes),
+  }),
+  /**
+   * The sender is fetching this object too and has these pieces of it (`[first, behind the last]`).
+   * Whoever hears it for the first time answers with what it has, and both go on telling.
+   */
+  pieces: Type.Object({
+    type: Type.Literal("pieces"),
+    object: id<ObjectId>(),
+    ranges: Type.Array(Type.Tuple([count(PIECES_MAX), count(PIECES_MAX)]), {
+      maxItems: PIECES_MAX,
+    }),
+  }),
 
   /**
    * Call a method. Calls of one caller are numbered per actor from 0 and run in that order; after a

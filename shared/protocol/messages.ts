@@ -3,6 +3,7 @@ import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../id
 import { FALLBACKS_MAX, INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
 import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
+import { digest, fromCopies } from "./copy-messages.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
@@ -56,6 +57,10 @@ const objectState = Type.Object({
   sizeBytes: Type.Optional(sizeBytes),
   /** Peers with a whole copy. None of the three: it exists, and has to be asked for. */
   locations: Type.Optional(ids<PeerId>()),
+  /** Peers that are receiving one and pass on what they have. */
+  partialLocations: Type.Optional(ids<PeerId>()),
+  /** Of each piece, by which what comes from peers that are not trusted is checked. */
+  digest: Type.Optional(digest),
   error: Type.Optional(wireError),
 });
 export type ObjectState = Static<typeof objectState>;
@@ -173,16 +178,7 @@ const fromAnyPeer = {
   }),
   /** An object of the sender that will exist later: the result of an actor call under way. */
   "promise-object": Type.Object({ type: Type.Literal("promise-object"), object: id<ObjectId>() }),
-  /** The sender now has (or no longer has) a copy of the object. */
-  "copy-added": Type.Object({ type: Type.Literal("copy-added"), object: id<ObjectId>() }),
-  "copy-lost": Type.Object({ type: Type.Literal("copy-lost"), object: id<ObjectId>() }),
-  /** The answers to `keep-copy`: the sender has a copy and keeps it until it is freed; or not. */
-  "copy-kept": Type.Object({ type: Type.Literal("copy-kept"), object: id<ObjectId>() }),
-  "copy-refused": Type.Object({
-    type: Type.Literal("copy-refused"),
-    object: id<ObjectId>(),
-    error: wireError,
-  }),
+  ...fromCopies,
   /** The sender holds refs to these (again), or no longer. */
   hold: Type.Object({ type: Type.Literal("hold"), objects: ids<ObjectId>() }),
   release: Type.Object({ type: Type.Literal("release"), objects: ids<ObjectId>() }),
@@ -341,6 +337,8 @@ const peerSummary = Type.Object({
   labels: Type.Optional(labels),
   links: Type.Array(linkCounters, { maxItems: 4_096 }),
   connectedForMs: milliseconds,
+  /** What receivers of objects had to complain of. */
+  faults: Type.Optional(Type.Object({ count: count(2 ** 31), last: text(1_024) })),
 });
 export type PeerSummary = Static<typeof peerSummary>;
 
@@ -412,6 +410,8 @@ const fromCoordinator = {
   "cancel-run": Type.Object({ type: Type.Literal("cancel-run"), task: id<TaskId>(), attempt }),
   /** Nobody refers to these any more: forget every copy. */
   "free-objects": Type.Object({ type: Type.Literal("free-objects"), objects: ids<ObjectId>() }),
+  /** Somebody else has a copy of this object whom nobody has to believe: tell its hash. */
+  "digest-wanted": Type.Object({ type: Type.Literal("digest-wanted"), object: id<ObjectId>() }),
   /** Keep a copy of this object until it is freed; fetch it first, if need be. */
   "keep-copy": Type.Object({ type: Type.Literal("keep-copy"), state: objectState }),
   /** The answer to `leaving`: nothing is kept by the receiver alone that others could keep. */

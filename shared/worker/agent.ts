@@ -18,7 +18,7 @@ import { MachineRunner } from "./machine-runner.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
 import { NestedWork } from "./nested-work.ts";
-import { ObjectSupply } from "./object-supply.ts";
+import { ObjectSupply, PRIORITY } from "./object-supply.ts";
 import { OrderBook, type OpenOrder } from "./order-book.ts";
 import { ResultRoom } from "./result-room.ts";
 import { resultOf } from "./results.ts";
@@ -364,6 +364,7 @@ export class WorkerAgent {
       const state = this.#orders.whereabouts(object);
       const bytes = await this.#supply.get(object, {
         known: state,
+        priority: PRIORITY.argument,
         signal: abort.signal,
         onMissed: (error) =>
           this.#machine.dispatch({ type: "object-missed", object, error: toWireError(error) }),

@@ -9,12 +9,17 @@ import type { ObjectBytes } from "./executor-api.ts";
 /** How often the coordinator is asked again where an object is, if none of its places delivers. */
 const LOCATES_MAX = 8;
 
+/** What is fetched first: what somebody waits for, what tasks need, what is to be kept for safety. */
+export const PRIORITY = { value: 0, argument: 1, keptCopy: 2 } as const;
+
 export interface GetOptions {
   /** What the coordinator said of the object; without, it is asked. */
   readonly known?: ObjectState | undefined;
   readonly signal?: AbortSignal;
   /** The mesh will count on what comes; else it is a copy that may give way. */
   readonly isKept?: boolean;
+  /** What is fetched first when much is wanted. Default: what somebody waits for. */
+  readonly priority?: (typeof PRIORITY)[keyof typeof PRIORITY];
   /** None of its places delivered it; the coordinator is asked again. */
   onMissed?(error: MeshError): void;
 }
@@ -99,7 +104,7 @@ export class ObjectSupply {
     const { session } = this.#options.peer;
     try {
       if (!this.#options.store.has(object)) {
-        await this.get(object, { known: state, isKept: true });
+        await this.get(object, { known: state, isKept: true, priority: PRIORITY.keptCopy });
       }
       if (this.#options.store.keep(object)) return session.send({ type: "copy-kept", object });
       throw new MeshError("OBJECT_LOST", `the copy of ${object} gave way before it was to be kept`);
@@ -140,16 +145,18 @@ export class ObjectSupply {
     });
   }
 
-  async #fetch(state: ObjectState, { signal, isKept = false }: GetOptions): Promise<ObjectBytes> {
-    const { object, sizeBytes = 0, locations = [] } = state;
+  async #fetch(state: ObjectState, options: GetOptions): Promise<ObjectBytes> {
+    const { signal, isKept = false, priority = PRIORITY.value } = options;
+    const { object, sizeBytes = 0, locations = [], partialLocations = [], digest } = state;
     const { peer, store } = this.#options;
-    const endReservation = await store.reserve(object, sizeBytes, { isKept, signal });
+    const endReservation = await store.reserve(object, sizeBytes, { isKept, signal, priority });
     try {
       return await peer.exchange.fetch(
         object,
-        { sizeBytes, locations },
+        { sizeBytes, locations, partialLocations, ...(digest ? { digest } : {}) },
         {
           allocate: (size) => store.allocate(size),
+          priority,
           ...(signal ? { signal } : {}),
         },
       );

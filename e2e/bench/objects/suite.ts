@@ -1,4 +1,5 @@
 import type { Suite } from "../suite.ts";
+import { broadcast } from "./broadcast.ts";
 import { farTabs } from "./far-tabs.ts";
 import { nodeToNode, nodeToNodeWebRtc } from "./node-to-node.ts";
 import { sharedMemory } from "./shared-memory.ts";
@@ -15,6 +16,7 @@ export const objectsSuite: Suite = {
     tabToNode,
     nodeToTab,
     farTabs,
+    broadcast,
     sharedMemory,
     smallValues,
   ],

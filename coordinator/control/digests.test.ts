@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import type { ObjectId } from "../../shared/ids.ts";
+import type { ObjectState } from "../../shared/protocol/messages.ts";
+import { failureOf, meshOf, type TestPlane } from "./test-plane.ts";
+
+const object = "d.1" as ObjectId;
+const digest = new Uint8Array(16).fill(7);
+
+/** A driver that put a stored object, a worker and two tabs. */
+function stored(): TestPlane {
+  const mesh = meshOf("w");
+  mesh.worker("t1", undefined, { runtime: "browser" });
+  mesh.worker("t2", undefined, { runtime: "browser" });
+  mesh.put("d", object, { inline: false });
+  mesh.sent();
+  return mesh;
+}
+
+function stateFor(mesh: TestPlane, peer: string): ObjectState {
+  mesh.sent();
+  mesh.locate(peer, object);
+  for (const [, message] of mesh.sent()) {
+    if (message.type === "object-located") return message.state;
+  }
+  throw new Error("no answer");
+}
+
+test("among trusted peers nothing is hashed; the first copy in a tab makes the maker tell the hash", () => {
+  const mesh = stored();
+  mesh.receive("w", { type: "copy-added", object });
+  expect(mesh.sentInShort()).toEqual([]);
+  mesh.receive("t1", { type: "copy-added", object });
+  mesh.receive("t2", { type: "copy-added", object });
+  expect(mesh.sentInShort()).toEqual(["digest-wanted d"]);
+});
+
+test("a copy in a tab is named only with the hash that it is checked by", () => {
+  const mesh = stored();
+  mesh.receive("t1", { type: "copy-added", object });
+  expect(stateFor(mesh, "w")).toEqual({ object, sizeBytes: 3, locations: ["d"] });
+  mesh.receive("d", { type: "object-digest", object, digest });
+  const state = stateFor(mesh, "w");
+  expect(state.digest).toBe(digest);
+  expect(state.locations?.toSorted()).toEqual(["d", "t1"]);
+});
+
+test("only who was asked tells a hash, and one of the right length", () => {
+  const mesh = stored();
+  mesh.receive("t1", { type: "copy-started", object });
+  const forged = { type: "object-digest", object, digest } as const;
+  expect(failureOf(() => mesh.receive("t1", forged)).code).toBe("PROTOCOL_VIOLATION");
+  const short = { ...forged, digest: new Uint8Array(3) };
+  expect(failureOf(() => mesh.receive("d", short)).message).toContain("3 bytes cannot be");
+  expect(stateFor(mesh, "w").digest).toBeUndefined();
+});
+
+test("if who was asked leaves, another is asked; a freed object's hash is forgotten", () => {
+  const mesh = stored();
+  mesh.receive("w", { type: "copy-added", object });
+  mesh.receive("t1", { type: "copy-added", object });
+  mesh.hold("w", object);
+  mesh.sent();
+  mesh.leave("d");
+  expect(mesh.sentInShort()).toContain("digest-wanted w");
+  mesh.receive("w", { type: "object-digest", object, digest });
+  mesh.release("w", object);
+  expect(mesh.plane.sharing.digests.of(object)).toBeUndefined();
+});

@@ -1,0 +1,118 @@
+import type { ObjectId, PeerId } from "../../shared/ids.ts";
+import type { ObjectState, PeerMessage } from "../../shared/protocol/messages.ts";
+import { fromCopies } from "../../shared/protocol/copy-messages.ts";
+import type {
+  DirectoryEffect,
+  DirectoryEvent,
+  DirectoryState,
+  ObjectRecord,
+} from "../directory/types.ts";
+import { Digests } from "./digests.ts";
+import { Faults } from "./faults.ts";
+import { Holders } from "./holders.ts";
+import { freed, objectStateOf } from "./object-state.ts";
+import type { Replicator } from "./replicator.ts";
+import type { ControlPorts, PeerRecord } from "./types.ts";
+
+type CopyMessage = Extract<PeerMessage, { type: keyof typeof fromCopies }>;
+
+/** Whether a message is one of those that {@link Sharing.heard} takes. */
+export const isAboutCopy = (message: PeerMessage): message is CopyMessage =>
+  message.type in fromCopies;
+
+interface SharingPlane {
+  readonly directory: DirectoryState;
+  readonly peers: ReadonlyMap<PeerId, PeerRecord>;
+  readonly replicator: Replicator;
+}
+
+type Effect<Type> = Extract<DirectoryEffect, { type: Type }>;
+
+/** What peers and the coordinator say to each other of objects on their way from peer to peer. */
+export class Sharing {
+  readonly holders = new Holders();
+  readonly digests: Digests;
+  readonly #plane: SharingPlane;
+  readonly #ports: ControlPorts;
+  readonly #faults: Faults;
+  readonly #direct: (event: DirectoryEvent) => void;
+
+  constructor(plane: SharingPlane, ports: ControlPorts, direct: (event: DirectoryEvent) => void) {
+    this.#plane = plane;
+    this.#ports = ports;
+    this.digests = new Digests(plane, ports);
+    this.#direct = direct;
+    this.#faults = new Faults({
+      tell: (to, error) => ports.send(to, { type: "refused", error }, 0),
+      distrust: (peer, object) => direct({ type: "copy-lost", peer, object }),
+    });
+  }
+
+  heard(from: PeerRecord, message: CopyMessage): void {
+    const { object } = message;
+    const { peer } = from;
+    switch (message.type) {
+      case "copy-added":
+        this.holders.ended(peer, object);
+        this.#direct({ type: "copy-added", peer, object });
+        return this.digests.copyAt(from, object);
+      case "copy-lost":
+        return this.#direct({ type: "copy-lost", peer, object });
+      case "copy-kept":
+        this.#direct({ type: "copy-kept", peer, object });
+        return this.#plane.replicator.answered(peer, object, true);
+      case "copy-refused":
+        return this.#plane.replicator.answered(peer, object, false);
+      case "object-digest":
+        return this.digests.answered(peer, object, message.digest);
+      case "copy-started":
+        // What is not there cannot be on its way.
+        if (this.#plane.directory.objects.get(object)?.phase !== "sealed") return;
+        this.holders.started(peer, object);
+        return this.digests.copyAt(from, object);
+      case "copy-stopped":
+        return this.holders.ended(peer, object);
+      case "source-fault":
+        return this.#faults.report(from, this.#plane.peers.get(message.peer), message);
+    }
+  }
+
+  /** What a peer is told about an object that is made. */
+  stateOf(record: ObjectRecord): ObjectState {
+    const { id: object, locations } = record;
+    const state = objectStateOf(record);
+    if (locations.length === 0) return state;
+    Object.assign(state, this.holders.named(object, this.digests.believable(record)));
+    const digest = this.digests.of(object);
+    return digest ? { ...state, digest } : state;
+  }
+
+  /** Tell a peer where an object is that it asked for. */
+  answer({ peer, object, record }: Effect<"answer">): void {
+    const state = record ? this.stateOf(record) : { object, error: freed(object) };
+    const worker = record?.madeBy;
+    const valueBytes = state.inline?.byteLength ?? 0;
+    const located = { type: "object-located", state } as const;
+    this.#ports.send(peer, worker ? { ...located, worker } : located, valueBytes);
+  }
+
+  /** Copies are not wanted any more. */
+  freed({ object, locations }: Effect<"free">): void {
+    if (!this.#plane.directory.objects.has(object)) this.forget(object);
+    for (const location of locations) {
+      this.#ports.send(location, { type: "free-objects", objects: [object] }, 0);
+    }
+  }
+
+  /** It is freed, or its last whole copy went. */
+  forget(object: ObjectId): void {
+    this.holders.forget(object);
+    this.digests.forget(object);
+  }
+
+  peerLeft(peer: PeerId): void {
+    this.holders.peerLeft(peer);
+    this.#faults.peerLeft(peer);
+    this.digests.peerLeft(peer);
+  }
+}

@@ -1,13 +1,15 @@
 import type { ObjectId, PeerId } from "../ids.ts";
 
-/** Who was sent a piece so long ago may not have it any more. */
-const REMEMBERED_MS = 3_000;
+/** When nobody asks for an object for so long, those who were sent it may not have it any more. */
+const REMEMBERED_MS = 10_000;
 /** Objects remembered; the one that was sent longest ago is forgotten first. */
 const OBJECTS_MAX = 256;
 
 interface Sent {
-  readonly peer: PeerId;
-  readonly atMs: number;
+  /** Who was sent each piece. */
+  readonly pieces: Map<number, PeerId[]>;
+  /** When any of it was asked for last. */
+  askedMs: number;
 }
 
 /**
@@ -17,7 +19,7 @@ interface Sent {
  * spreads like a rumour, in about log n steps.
  */
 export class UploadLedger {
-  readonly #objects = new Map<ObjectId, Map<number, Sent[]>>();
+  readonly #objects = new Map<ObjectId, Sent>();
 
   /**
    * Somebody asks for a piece.
@@ -36,23 +38,20 @@ export class UploadLedger {
     },
   ): PeerId[] {
     const { nowMs, copiesMax, isUsable } = options;
-    const pieces = this.#objects.get(object) ?? new Map<number, Sent[]>();
+    let record = this.#objects.get(object);
+    if (!record || nowMs - record.askedMs >= REMEMBERED_MS) {
+      record = { pieces: new Map(), askedMs: nowMs };
+    }
+    record.askedMs = nowMs;
     this.#objects.delete(object);
-    this.#objects.set(object, pieces);
-    const sent = (pieces.get(piece) ?? []).filter(
-      ({ peer, atMs }) => peer !== to && nowMs - atMs < REMEMBERED_MS && isUsable(peer),
-    );
-    if (sent.length >= copiesMax) return sent.map(({ peer }) => peer);
-    sent.push({ peer: to, atMs: nowMs });
-    pieces.set(piece, sent);
+    this.#objects.set(object, record);
+    const sent = (record.pieces.get(piece) ?? []).filter((peer) => peer !== to && isUsable(peer));
+    if (sent.length >= copiesMax) return sent;
+    record.pieces.set(piece, [...sent, to]);
     for (const oldest of this.#objects.keys()) {
       if (this.#objects.size <= OBJECTS_MAX) break;
       this.#objects.delete(oldest);
     }
     return [];
-  }
-
-  forget(object: ObjectId): void {
-    this.#objects.delete(object);
   }
 }

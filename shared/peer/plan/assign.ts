@@ -16,8 +16,9 @@ const MS_PER_PIECE_GUESS = 50;
 /** A source this much slower than another that has nothing to do loses a piece to it. */
 const STEAL_FACTOR = 2;
 const STEAL_MS_MIN = 20;
-/** Nobody is made to send a copy more than he wants, before others were slow for so long. */
-const INSIST_MS_MIN = 2_000;
+/** How long a source's reference to others is believed: while pieces arrive; and when none do. */
+const REFERRED_MS_MAX = 10_000;
+const REFERRED_QUIET_MS_MAX = 2_000;
 
 /** Connect to sources, and ask them for what is missing. */
 export function assign(plan: Plan, nowMs: number, effects: PlanEffect[]): void {
@@ -100,13 +101,22 @@ function pick(plan: Plan, source: Source, nowMs: number): number | undefined {
 
 /** Whether somebody else may still be about to give this piece. */
 function isReferred(plan: Plan, index: number, nowMs: number): boolean {
-  const { referredTo, referredUntilMs } = plan.pieces[index]!;
-  if (nowMs >= referredUntilMs) return false;
+  const { referredTo, referredMs } = plan.pieces[index]!;
+  if (!isPatient(plan, referredMs, nowMs)) return false;
   return referredTo.some((peer) => {
     const source = plan.sources.get(peer);
     const isMet = source?.phase === "linked" || source?.phase === "connecting";
     return isMet && !source.refers.has(index);
   });
+}
+
+/**
+ * Whether what was begun then is still worth waiting for. While other pieces arrive everybody is busy,
+ * and to insist would only make the source of a broadcast send what others are about to pass on.
+ */
+function isPatient({ progressMs }: Plan, sinceMs: number, nowMs: number): boolean {
+  const quietMs = nowMs - Math.max(sinceMs, progressMs);
+  return quietMs < REFERRED_QUIET_MS_MAX && nowMs - sinceMs < REFERRED_MS_MAX;
 }
 
 /**
@@ -131,7 +141,7 @@ function steal(
     for (const [piece, askedMs] of victim.asked) {
       position++;
       const waitMs = position * msPerPiece;
-      if (waitMs <= longestMs || !mayTake(plan, thief, piece, nowMs - askedMs)) continue;
+      if (waitMs <= longestMs || !mayTake(plan, thief, { piece, askedMs, nowMs })) continue;
       longestMs = waitMs;
       found = { victim, piece, isFirst: position === 1 };
     }
@@ -145,9 +155,13 @@ function steal(
   return piece;
 }
 
-function mayTake(plan: Plan, thief: Source, index: number, askedForMs: number): boolean {
-  const piece = plan.pieces[index]!;
+function mayTake(
+  plan: Plan,
+  thief: Source,
+  asked: { readonly piece: number; readonly askedMs: number; readonly nowMs: number },
+): boolean {
+  const piece = plan.pieces[asked.piece]!;
   if (piece.status !== "missing" || piece.isAlone || piece.askedOf.length > 1) return false;
-  if (!thief.isWhole && !thief.pieces.has(index)) return false;
-  return !thief.refers.has(index) || askedForMs >= INSIST_MS_MIN;
+  if (!thief.isWhole && !thief.pieces.has(asked.piece)) return false;
+  return !thief.refers.has(asked.piece) || !isPatient(plan, asked.askedMs, asked.nowMs);
 }

@@ -20,8 +20,6 @@ import type { Plan, PlanEffect, PlanEvent, Source } from "./types.ts";
 const STALLED_MS_MAX = 15_000;
 /** Partial sources that have nothing new for so long may be waiting for each other. */
 const WAIT_FOR_PIECES_MS_MAX = 5_000;
-/** How long a source's reference to others is believed. */
-export const REFERRED_MS_MAX = 2_000;
 /** Peers that one transfer knows of. */
 const SOURCES_KNOWN_MAX = 256;
 
@@ -39,7 +37,7 @@ export function emptyPlan(
       filledBy: [],
       isAlone: false,
       referredTo: [],
-      referredUntilMs: 0,
+      referredMs: 0,
     })),
     sources: new Map(),
     copies: new Uint16Array(pieceCount),
@@ -113,7 +111,7 @@ const handlers: { readonly [Type in PlanEvent["type"]]: Handler<Type> } = {
     if (elsewhere.length === 0) return forgetPiece(plan, source, piece);
     for (const other of elsewhere) addSource(plan, other, false, nowMs);
     asked.referredTo = elsewhere;
-    asked.referredUntilMs = nowMs + REFERRED_MS_MAX;
+    asked.referredMs = nowMs;
   },
 
   "piece-checked"(plan, { piece: index, isRight, nowMs }, effects) {

@@ -18,9 +18,9 @@ export interface Piece {
   readonly filledBy: PeerId[];
   /** It was wrong, and nobody knows by whose fault: it comes from one source alone now. */
   isAlone: boolean;
-  /** Peers that a source said to ask instead of itself, and until when that is believed. */
+  /** Peers that a source said to ask instead of itself, and when. */
   referredTo: readonly PeerId[];
-  referredUntilMs: number;
+  referredMs: number;
 }
 
 export interface Source {

@@ -75,23 +75,21 @@ async function tabsAcross(roundTripMs: number) {
   return { mesh, relay, move, close };
 }
 
-for (const { where, roundTripMs, lanes } of [
-  { where: "far away", roundTripMs: 60, lanes: 4 },
-  { where: "near", roundTripMs: 0, lanes: undefined },
-]) {
-  test(`what a tab sends to one ${where} is striped over ${lanes ?? 1} connection(s)`, async () => {
-    const { mesh, relay, move, close } = await tabsAcross(roundTripMs);
-    const count = 2 ** 20;
-    expect(await move(count)).toBe(count);
-    expect(relay.packets).toBeGreaterThan(1_000);
-    const link = await linkBetween(mesh, ["taker", "maker"], 4 * count);
-    const { links } = (await mesh.peers()).find(({ name }) => name === "maker")!;
-    expect(link.path).toBe("webrtc");
-    expect(links.map((it) => it.lanes)).toEqual([lanes]);
-    if (lanes) expect(link.roundTripMs).toBeGreaterThan(roundTripMs * 0.9);
-    await close();
-  });
-}
+// That a near peer gets one connection is tested with a clock of the test's own (lanes.test.ts): on a
+// busy machine an answer from nearby can take as long as one from afar.
+test("what a tab sends to one far away is striped over four connections", async () => {
+  const roundTripMs = 60;
+  const { mesh, relay, move, close } = await tabsAcross(roundTripMs);
+  const count = 2 ** 20;
+  expect(await move(count)).toBe(count);
+  expect(relay.packets).toBeGreaterThan(1_000);
+  const link = await linkBetween(mesh, ["taker", "maker"], 4 * count);
+  const { links } = (await mesh.peers()).find(({ name }) => name === "maker")!;
+  expect(link.path).toBe("webrtc");
+  expect(links.map((it) => it.lanes)).toEqual([4]);
+  expect(link.roundTripMs).toBeGreaterThan(roundTripMs * 0.9);
+  await close();
+});
 
 test("when the network between two tabs goes silent in the middle of a transfer, it goes on by another path", async () => {
   const { mesh, relay, move, close } = await tabsAcross(20);

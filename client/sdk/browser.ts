@@ -20,3 +20,4 @@ export type { RemoteFunction } from "../../shared/driver/remote-function.ts";
 export { MeshError, ERROR_CODES, type ErrorCode } from "../../shared/errors.ts";
 export { ActorPool, type PoolCall } from "./actor-pool.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./queue.ts";
+export { exitActor } from "./exit-actor.ts";

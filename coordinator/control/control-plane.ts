@@ -286,8 +286,8 @@ export class ControlPlane {
       for (const callable of callables) this.callables.delete(callable);
       this.#schedule({ type: "job-ended", job });
       this.#queue.push({ type: "forget-callables", callables });
-      this.#forgetDetached(this.detached.ownerLeft(peer));
     }
+    this.#forgetDetached(this.detached.ownerLeft(peer));
     this.#schedule({ type: "worker-left", worker: peer, why });
     this.#direct({ type: "peer-left", peer, why });
     this.actors.peerLeft(peer);

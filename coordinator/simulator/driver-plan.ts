@@ -165,7 +165,7 @@ export class DriverPlan {
   #callSome(): void {
     const actor = this.#world.pick(this.#driver.actors.values());
     if (!actor?.worker) return;
-    for (let i = 1 + this.#world.below(4); i > 0; i--) {
+    for (let i = 1 + this.#world.below(8); i > 0; i--) {
       this.#driver.callActor(actor, this.#program([]));
     }
   }

@@ -247,4 +247,22 @@ export const MUTATIONS: readonly Mutation[] = [
     text: "for (const callable of callables) this.callables.delete(callable);",
     by: "",
   },
+  {
+    name: "what an actor was made with is forgotten when it lives",
+    file: CONTROL,
+    text: "if (!mayLiveAgain(this.callables.get(record.group.id))) this.submissions.drop(task);",
+    by: "this.submissions.drop(task);",
+  },
+  {
+    name: "saved states of actors are kept for ever",
+    file: "coordinator/control/saved-states.ts",
+    text: 'if (replaced.length > 0) this.#hold("task-released", replaced);',
+    by: "",
+  },
+  {
+    name: "an ended actor keeps its saved states",
+    file: SUBMISSIONS,
+    text: "    this.states.drop(task);\n",
+    by: "",
+  },
 ];

@@ -124,7 +124,9 @@ test("a name of a job's actor is free when its driver has left", async () => {
   await first.get(first.actor(Counter).options(named).create().add(1));
   await mesh.getActor("mine", { namespace: "team" });
   await first.close();
-  await expect.poll(async () => (await mesh.listActors()).length, { interval: 20 }).toBe(0);
+  await expect
+    .poll(async () => (await mesh.listActors()).length, { interval: 20, timeout: 20_000 })
+    .toBe(0);
   expect(await mesh.get(mesh.actor(Counter).options(named).create().add(4))).toBe(4);
   await mesh.close();
 });
@@ -135,7 +137,7 @@ test("kill with restart ends one life: the next begins anew", async () => {
   await mesh.get(counter.add(5));
   mesh.kill(counter, { restart: true });
   await expect
-    .poll(async () => (await mesh.listActors())[0], { interval: 20 })
+    .poll(async () => (await mesh.listActors())[0], { interval: 20, timeout: 20_000 })
     .toMatchObject({ restarts: 1, state: "alive" });
   expect(await mesh.get(counter.add(1))).toBe(1);
   mesh.kill(counter, { restart: true });
@@ -168,5 +170,46 @@ test("calls of one group await side by side, another group has its own limit", a
   expect(await mesh.get(meter.peek()), "the default group does not wait").toBeLessThanOrEqual(3);
   const seen = await mesh.get(reads);
   expect(Math.max(...seen)).toBe(3);
+  await mesh.close();
+});
+
+test("an actor ends itself, with its own last word, and is not restarted", async () => {
+  const { mesh } = await startMesh({ workers: 1, cpus: 1 });
+  const log = mesh.actor(Forgetful).create();
+  const leaver = mesh
+    .actor(
+      class Leaver {
+        log: typeof log;
+        constructor(given: { log: typeof log }) {
+          this.log = given.log;
+        }
+        async stop() {
+          const { exitActor } = await import("manta");
+          exitActor(this);
+          return "bye";
+        }
+        async dispose() {
+          const { connect: connectInside } = await import("manta");
+          await (await connectInside()).get(this.log.add(1));
+        }
+      },
+    )
+    .options({ restartsMax: 5 })
+    .create({ log });
+  expect(await mesh.get(leaver.stop())).toBe("bye");
+  await expect.poll(() => mesh.get(log.add(0)), { interval: 20, timeout: 20_000 }).toBe(1);
+  expect((await failure(mesh.get(leaver.stop()))).code).toBe("ACTOR_DIED");
+  await mesh.close();
+});
+
+test("what a call waits for is told, with the restarts of its actor", async () => {
+  const { mesh } = await startMesh({ workers: 1, cpus: 1 });
+  const counter = mesh.actor(Forgetful).options({ restartsMax: 3 }).create();
+  await mesh.get(counter.add(1));
+  const waiting = counter.wait();
+  const { text } = await mesh.explain(waiting);
+  expect(text).toMatch(
+    /wait\(\) of actor .* has not answered.*lives on node-1, restarted 0 of 3 times/,
+  );
   await mesh.close();
 });

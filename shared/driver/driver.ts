@@ -161,7 +161,7 @@ export class Driver {
     const encoded = this.encodeArguments(args);
     const result = this.ids.next<ObjectId>();
     const text = `${method}() of actor ${actor}`;
-    const entry = this.objects.create(result, { kind: "call", text });
+    const entry = this.objects.create(result, { kind: "call", text, actor });
     const ref = this.objects.handle(result);
     const { temporary, ...request } = encoded;
     // The worker resolves refs with the coordinator's help; until then they must be held here.
@@ -235,9 +235,14 @@ export class Driver {
       const { state, origin } = entry;
       if (state?.error) return { text: state.error.message, state: "failed", story: [] };
       if (state) return { text: `${origin.text} has answered`, state: "done", story: [] };
-      const text = `${origin.text} was called and has not answered; calls of one caller run in order, one at a time`;
-      return { text, state: "running", story: [] };
+      const text = `${origin.text} was called and has not answered; calls of one caller start in order`;
+      const { text: ofActor, story } = await this.#explained(origin.actor as string as ObjectId);
+      return { text: `${text}; ${ofActor}`, state: "running", story };
     }
+    return this.#explained(object);
+  }
+
+  async #explained(object: ObjectId): Promise<Explanation> {
     return (await this.ask({ what: "explain", object })).explanation!;
   }
 

@@ -1,5 +1,5 @@
 import { MeshError } from "../errors.ts";
-import type { ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
 import { decodeValue, type RefCodec } from "../objects/codec.ts";
 import type { StoredBytes } from "../objects/local-store.ts";
 import type { ObjectState } from "../protocol/messages.ts";
@@ -51,7 +51,7 @@ export interface ObjectEntry {
 export type ObjectOrigin =
   | { readonly kind: "task" | "put" | "elsewhere" }
   /** `text` says which call, for people. */
-  | { readonly kind: "call"; readonly text: string };
+  | { readonly kind: "call"; readonly text: string; readonly actor: ActorId };
 
 const TIMEOUT_MS_MAX = 31_536_000_000;
 

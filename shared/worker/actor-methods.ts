@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { UserFunction } from "./executor-callables.ts";
 
 /** Own methods (arrow functions in fields) and those of the class; nothing of `Object`'s. */
@@ -27,10 +28,44 @@ export function methodsOf(instance: object): string[] {
 }
 
 /** What a class says is to be done at its end: as the language has it, or a method `dispose`. */
-export function disposerOf(instance: Record<string | symbol, unknown>): UserFunction | undefined {
+function disposerOf(instance: Record<string | symbol, unknown>): UserFunction | undefined {
   for (const name of [Symbol.asyncDispose, Symbol.dispose, "dispose"]) {
     const method = name === undefined ? undefined : instance[name];
     if (typeof method === "function") return method as UserFunction;
   }
   return undefined;
+}
+
+/** How long an actor's own code may take to end it. */
+const DISPOSE_MS_MAX = 4_000;
+
+/**
+ * Call what the class says is to be done at its end.
+ * @param ended called when that is done, has thrown, or has had its time.
+ * @returns a promise if it is not done yet.
+ */
+export function lastWord(
+  instance: Record<string | symbol, unknown>,
+  clock: Clock,
+  ended: () => void,
+): Promise<void> | undefined {
+  let result: unknown;
+  let isPending = false;
+  try {
+    result = disposerOf(instance)?.call(instance);
+    isPending = typeof result === "object" && result !== null && "then" in result;
+  } finally {
+    if (!isPending) ended();
+  }
+  if (!isPending) return undefined;
+  let cancel = () => {};
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.after(DISPOSE_MS_MAX, resolve);
+  });
+  return Promise.race([result, late])
+    .finally(() => {
+      cancel();
+      ended();
+    })
+    .then(() => undefined);
 }

@@ -11,7 +11,7 @@ import type { WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import { Callables, userError, type UserClass, type UserFunction } from "./executor-callables.ts";
-import { disposerOf, methodOf, methodsOf } from "./actor-methods.ts";
+import { lastWord, methodOf, methodsOf } from "./actor-methods.ts";
 import { ActorHome, newLane, type Lane } from "./executor-lanes.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorPort } from "./executor-port.ts";
@@ -60,8 +60,6 @@ interface Finished {
 
 /** Outcomes wait for others of their turn, but not longer than this. */
 const OUTCOME_AGE_MS_MAX = 1;
-/** How long an actor's own code may take to end it. */
-const DISPOSE_MS_MAX = 4_000;
 /** How long tasks run on before messages, timers and other lanes get a turn. */
 const SLICE_MS_MAX = 5;
 
@@ -74,6 +72,8 @@ export class ExecutorRuntime {
   readonly #sdk: ExecutorSdk;
   readonly #tasks = newLane();
   readonly #actors = new Map<ActorId, ActorHome>();
+  /** Actors whose own code has the last word now. */
+  readonly #disposing = new Set<ActorHome>();
   readonly #homes = new WeakMap<object, ActorHome>();
   /** The task that runs. */
   #task: TaskId | undefined;
@@ -116,7 +116,7 @@ export class ExecutorRuntime {
   }
 
   #actorOf(callable: CallableId): TaskId | undefined {
-    for (const home of this.#actors.values()) {
+    for (const home of [...this.#actors.values(), ...this.#disposing]) {
       if (home.callable === callable) return home.actor as string as TaskId;
     }
     return undefined;
@@ -276,18 +276,15 @@ export class ExecutorRuntime {
   #endActor(home: ActorHome | undefined, order: Order): unknown {
     const instance = home?.instance;
     if (home) home.instance = undefined;
+    if (!home || !instance || order.method !== "dispose") return this.#disposed(home);
+    this.#disposing.add(home);
+    return lastWord(instance, this.#host.clock, () => this.#disposed(home));
+  }
+
+  #disposed(home: ActorHome | undefined): void {
+    if (home) this.#disposing.delete(home);
     // Nobody is left who could use a ref.
-    if (this.#actors.size === 0) this.driver.objects.endTask();
-    const dispose = order.method === "dispose" && instance ? disposerOf(instance) : undefined;
-    const ended = dispose?.call(instance);
-    if (!isThenable(ended)) return undefined;
-    let cancel = () => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = this.#host.clock.after(DISPOSE_MS_MAX, resolve);
-    });
-    return Promise.race([ended, late])
-      .finally(() => cancel())
-      .then(() => undefined);
+    if (this.#actors.size + this.#disposing.size === 0) this.driver.objects.endTask();
   }
 
   #prepareActor(home: ActorHome, order: Order): Call {

@@ -1,6 +1,7 @@
 import { smallValues } from "../objects/small-values.ts";
 import type { Suite } from "../suite.ts";
 import { actorCalls } from "./actor-calls.ts";
+import { actorsCreated } from "./actors-created.ts";
 import { ACTOR_BODIES } from "./ray/actor-bodies.ts";
 import { NESTED_BODIES } from "./ray/nested-bodies.ts";
 import { OBJECT_BODIES } from "./ray/object-bodies.ts";
@@ -18,6 +19,7 @@ export const coreSuite: Suite = {
     tasksAsync,
     tasksSync,
     actorCalls,
+    actorsCreated,
     smallValues,
     ...[
       ...OBJECT_BODIES,

@@ -33,6 +33,7 @@ import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts
 import { sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
+import { objectAvailable } from "./near.ts";
 import { groupEventOf, groupOutcome, groupPromised, requireOwnGroup } from "./placement-groups.ts";
 import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
@@ -386,7 +387,7 @@ export class ControlPlane {
         return forgetCallables(this.peers, effect.callables, this.#ports);
       case "available":
         if (!this.scheduler.dependents.has(effect.object)) return;
-        return this.#schedule({ type: "object-available", object: effect.object });
+        return this.#schedule(objectAvailable(effect.object, this.directory));
       case "unavailable":
         return this.#schedule({
           type: "object-failed",

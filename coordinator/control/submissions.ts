@@ -20,6 +20,7 @@ import { jobOf, nestedClassOf, type NestedCallables } from "./nested-tasks.ts";
 import { requireMine } from "./object-messages.ts";
 import { freed, lostText, sealedFrom } from "./object-state.ts";
 import { nestedClassDefined } from "./registration.ts";
+import { nearTo } from "./near.ts";
 import { planRemake } from "./remake.ts";
 import { SavedStates } from "./saved-states.ts";
 import type { Payload, PeerRecord } from "./types.ts";
@@ -258,8 +259,13 @@ export class Submissions {
     const missing = this.pendingOf(dependencies);
     const atMs = this.#plane.nowMs;
     const event = { type: "task-submitted", task, class: this.#classOf(payload), missing } as const;
-    if (again || parent) {
-      const more = { ...(again ? { again } : {}), ...(parent ? { parent } : {}) };
+    const near = dependencies.length > 0 && nearTo(this.#plane.directory, dependencies);
+    if (again || parent || near) {
+      const more = {
+        ...(again ? { again } : {}),
+        ...(parent ? { parent } : {}),
+        ...(near ? { near } : {}),
+      };
       this.#machines.schedule({ ...event, ...more, atMs });
     } else this.#machines.schedule({ ...event, atMs });
   }

@@ -2,8 +2,8 @@ import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
 import { LENT_MAX } from "./lending.ts";
+import { slotsOf } from "./policy/speed.ts";
 import { candidatesOf } from "./shapes.ts";
-import { PREFETCH_US } from "./placement.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
 /**
@@ -78,6 +78,11 @@ function checkClasses(state: SchedulerState): void {
     count(shape);
     const isServed = shape.ready.get(priority)?.has(group) ?? false;
     invariant(isServed === queue.size > 0, `${id}: served iff it has ready tasks`);
+    const near = [...(group.nearBy ?? [])].flatMap(([worker, tasks]) => {
+      return [...tasks].filter((task) => queue.has(task) && task.near?.[0]?.worker === worker);
+    });
+    const preferring = [...queue].filter((task) => task.near && !group.isNested);
+    invariant(near.length === preferring.length, `${id}: not all that prefer a worker are known`);
   }
   for (const [priority, shapes] of state.readyShapes) {
     invariant(shapes.size > 0, `priority ${priority} is empty`);
@@ -115,21 +120,28 @@ function checkPool(
   shape: Shape,
   { pool, rank }: { readonly pool: Pool; readonly rank: number },
 ): number {
-  const { open, deep } = pool;
+  const { open, deep, standby, throughput } = pool;
   const key = `${shape.key}, choice ${rank}`;
-  for (const worker of [...open, ...deep]) {
+  for (const worker of [...open, ...deep, ...standby]) {
     invariant(isThere(state, worker), `${key}: ${worker.id} has left`);
   }
   for (const worker of deep) {
     invariant(worker.demotedFrom.has(pool), `${key}: ${worker.id} is deep, not demoted`);
   }
   let feasible = 0;
+  let { slots: slotsLeft, speed: speedLeft } = throughput;
   for (const worker of candidatesOf(state, shape)) {
     const expected = rankOf(worker, shape) === rank ? 1 : 0;
     feasible += expected;
-    const known = Number(open.has(worker)) + Number(worker.demotedFrom.has(pool));
-    invariant(known === expected, `${key}: ${worker.id} is open, demoted or infeasible`);
+    const isFree = Number(open.has(worker)) + Number(standby.has(worker));
+    const known = isFree + Number(worker.demotedFrom.has(pool));
+    invariant(known === expected, `${key}: ${worker.id} is free, demoted or infeasible`);
+    const slots = expected * slotsOf(worker.capacity, shape.demands);
+    slotsLeft -= slots;
+    speedLeft -= slots / worker.speed.published;
   }
+  invariant(slotsLeft === 0, `${key}: its slots are miscounted`);
+  invariant(Math.abs(speedLeft) < 1e-6 * (1 + throughput.speed), `${key}: its speed is wrong`);
   invariant(feasible === pool.feasible, `${key}: feasible is wrong`);
   return feasible;
 }
@@ -175,7 +187,7 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
     invariant(task.worker === worker, `${task.id}: two workers claim it`);
     if (task.state === "running") launched += 1;
     if (task.group.isActor) change(usedByActors, task.group.demands, 1);
-    const isSlow = task.state === "running" && task.expectedUs === PREFETCH_US;
+    const isSlow = task.state === "running" && task.isSlow;
     if (isSlow) slow += 1;
     if (isSlow || task.group.isActor) change(held, task.group.demands, 1);
     if (worker.prefetched.has(task)) aheadUs += task.expectedUs;

@@ -1,6 +1,7 @@
 import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { noAmounts } from "../../shared/worker/machine/amounts.ts";
 import type { JobId } from "../../shared/ids.ts";
+import { unknownSpeed } from "./policy/speed.ts";
 import { joinShape } from "./shapes.ts";
 import {
   SLOT,
@@ -16,6 +17,7 @@ type About = Pick<WorkerRecord, "id" | "name" | "capacity" | "labels" | "silence
 /** A worker that has nothing to do yet. */
 export const newWorker = (about: About, atMs: number): WorkerRecord => ({
   ...about,
+  speed: unknownSpeed(),
   assigned: new ChainedSet(SLOT.assigned),
   used: noAmounts(),
   held: noAmounts(),
@@ -58,6 +60,9 @@ export function newClass(
     placementGroup: isInGroup ? strategy.group : undefined,
     shape: joinShape(state, given),
     queue: new ChainedSet(SLOT.queue),
+    nearBy: undefined,
+    passedOver: 0,
+    servedMs: 0,
     turn: 0,
     averageMs: undefined,
     stuck: undefined,

@@ -194,6 +194,7 @@ function reserve(
   const about = { id, name, labels, silenceMsMax, capacity: bundle.demands };
   const place: WorkerRecord = {
     ...newWorker(about, atMs),
+    speed: host.speed,
     host,
     bundle: { group: group.id, index: bundle.index },
   };

@@ -1,8 +1,14 @@
+import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
+import type { PeerId } from "../../shared/ids.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
 import { change, fits } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
 import { staysFirst } from "./policy/hybrid.ts";
+import { PASSED_OVER_MAX } from "./policy/locality.ts";
+import { aheadUsMax } from "./policy/prefetch.ts";
+import { isLeftToOthers, slotsOf, type Speed } from "./policy/speed.ts";
+import { SLOT } from "./types.ts";
 import type {
   PlacementGroupRecord,
   Pool,
@@ -24,11 +30,8 @@ import type {
  * costs amortised O(shapes), however many classes and tasks wait and however many workers are busy.
  */
 
-/**
- * Work that should wait behind each short task that runs: hides the way to the coordinator and back.
- * A task that takes longer, or of which nothing is known, is slow.
- */
-export const PREFETCH_US = 20_000;
+/** So long may a class go unserved while slow workers stand by: the others may be busy for ever. */
+const STANDBY_MS_MAX = 30_000;
 const PREFETCH_TASKS_MAX = 1_024;
 /** Tasks one worker is given at a time, even if they demand nothing. */
 const LAUNCHED_TASKS_MAX = 2_048;
@@ -72,12 +75,12 @@ function placeOne(
   atMs: number,
   effects: SchedulerEffect[],
 ): boolean {
-  const worker = workerFor(state, shape);
-  if (!worker) return false;
   const classes = shape.ready.get(priority)!;
   const group = classes.first!;
-  const task = group.queue.first!;
-  group.queue.delete(task);
+  const worker = workerFor(state, { group, task: group.queue.first!, atMs });
+  if (!worker) return false;
+  const task = nextFor(group, worker);
+  unqueue(task);
   if (group.queue.size === 0) {
     retireClass(state, group);
   } else {
@@ -86,6 +89,18 @@ function placeOne(
   }
   launch(state, { task, worker }, atMs, effects);
   return true;
+}
+
+/** The oldest that prefers this worker, else the oldest; which is not passed over for ever. */
+function nextFor(group: SchedulingClass, worker: WorkerRecord): TaskRecord {
+  const oldest = group.queue.first!;
+  const near = group.nearBy?.get(worker.id)?.first;
+  if (!near || near === oldest || group.passedOver >= PASSED_OVER_MAX) {
+    group.passedOver = 0;
+    return oldest;
+  }
+  group.passedOver += 1;
+  return near;
 }
 
 /**
@@ -99,7 +114,8 @@ export function placeAtOnce(
   atMs: number,
   effects: SchedulerEffect[],
 ): boolean {
-  const worker = state.priorities.length === 0 && workerFor(state, task.group.shape);
+  const { group } = task;
+  const worker = state.priorities.length === 0 && workerFor(state, { group, task, atMs });
   if (!worker) return false;
   launch(state, { task, worker }, atMs, effects);
   return true;
@@ -113,38 +129,97 @@ function launch(
 ): void {
   assign(worker, task);
   moveOn(task.group.shape, worker);
+  task.launchedMs = atMs;
+  task.group.servedMs = atMs;
   task.leasedMs = atMs;
   state.leased.moveToEnd(task);
   effects.push({ type: "run", worker: worker.id, task: task.id, attempt: task.attempt });
 }
 
+/** A task that is to be given to a worker. */
+interface Wish {
+  readonly group: SchedulingClass;
+  readonly task: TaskRecord;
+  readonly atMs: number;
+}
+
 /**
  * A worker with room, of the first choice that has one; else one that may take a task ahead of time.
  */
-function workerFor(state: SchedulerState, shape: Shape): WorkerRecord | undefined {
+function workerFor(state: SchedulerState, wish: Wish): WorkerRecord | undefined {
+  const { shape } = wish.group;
   for (const pool of shape.pools) {
-    const worker = withRoom(shape, pool);
-    if (worker) return worker;
+    const worker = withRoom(wish, pool);
+    if (worker) return nearest(state, wish, pool) ?? worker;
   }
   for (const pool of shape.pools) {
-    const worker = aheadOf(state, shape, pool);
+    const worker = standIn(wish, pool) ?? aheadOf(state, shape, pool);
     if (worker) return worker;
   }
   return undefined;
 }
 
-function withRoom({ demands }: Shape, pool: Pool): WorkerRecord | undefined {
+function withRoom(wish: Wish, pool: Pool): WorkerRecord | undefined {
   const { open } = pool;
+  const { demands } = wish.group.shape;
   for (let worker = open.first; worker; worker = open.first) {
-    if (worker.launched < LAUNCHED_TASKS_MAX && hasRoom(worker, demands)) return worker;
-    demote(pool, worker);
+    if (worker.launched >= LAUNCHED_TASKS_MAX || !hasRoom(worker, demands)) {
+      demote(pool, worker);
+    } else if (standsBy(worker, wish, pool)) {
+      open.delete(worker);
+      pool.standby.add(worker);
+    } else return worker;
   }
   return undefined;
+}
+
+/** Of those with room, the one that has most of the arguments. */
+function nearest(
+  { workers }: SchedulerState,
+  { group, task }: Wish,
+  { open }: Pool,
+): WorkerRecord | undefined {
+  const { shape } = group;
+  if (!task.near || shape.isSpread || shape.choices[0]!.place) return undefined;
+  for (const { worker: id } of task.near) {
+    const worker = workers.get(id);
+    const isOpen = worker && open.has(worker) && worker.launched < LAUNCHED_TASKS_MAX;
+    if (isOpen && hasRoom(worker, shape.demands)) return worker;
+  }
+  return undefined;
+}
+
+/** A slow worker, once enough waits that it should help, or nobody else does anything about it. */
+function standIn(wish: Wish, pool: Pool): WorkerRecord | undefined {
+  const { standby } = pool;
+  for (let worker = standby.first; worker; worker = standby.first) {
+    if (worker.launched >= LAUNCHED_TASKS_MAX || !hasRoom(worker, wish.group.shape.demands)) {
+      demote(pool, worker);
+      continue;
+    }
+    if (standsBy(worker, wish, pool)) return undefined;
+    standby.delete(worker);
+    pool.open.add(worker);
+    return worker;
+  }
+  return undefined;
+}
+
+/** Unless the class has not been served for as long as this worker would take. */
+function standsBy(worker: WorkerRecord, { group, task, atMs }: Wish, pool: Pool): boolean {
+  const { averageMs, isActor, queue, shape } = group;
+  const { speed, capacity } = worker;
+  if (isActor || averageMs === undefined) return false;
+  const load = { queued: Math.max(1, queue.size), all: pool.throughput };
+  if (!isLeftToOthers(speed, slotsOf(capacity, shape.demands), load)) return false;
+  const unservedMs = atMs - Math.max(group.servedMs, task.submittedMs);
+  return unservedMs < Math.min(STANDBY_MS_MAX, averageMs * speed.published);
 }
 
 /** It has no room: it comes back when one of its tasks ends. */
 export function demote(pool: Pool, worker: WorkerRecord): void {
   pool.open.delete(worker);
+  pool.standby.delete(worker);
   pool.deep.add(worker);
   worker.demotedFrom.add(pool);
 }
@@ -181,7 +256,7 @@ function mayTakeAhead(
 ): boolean {
   return (
     !isActor &&
-    worker.aheadUs < PREFETCH_US * Math.max(1, shortRunning(worker)) &&
+    worker.aheadUs < aheadUsMax(worker.speed) * Math.max(1, shortRunning(worker)) &&
     worker.prefetched.size < PREFETCH_TASKS_MAX &&
     worker.launched < LAUNCHED_TASKS_MAX &&
     fits(worker.capacity, worker.held, demands) &&
@@ -215,27 +290,31 @@ const mayHold = (worker: WorkerRecord, { bundles }: PlacementGroupRecord): boole
   });
 
 /** What has not ended yet, and the construction of an actor, may take for ever. */
-function expectedUs({ isActor, averageMs, waits }: SchedulingClass): number {
-  if (isActor || averageMs === undefined || waits) return PREFETCH_US;
-  return Math.min(PREFETCH_US, Math.round(averageMs * 1_000));
+function expectedUs(group: SchedulingClass, { slowness }: Speed, maxUs: number): number {
+  const { isActor, averageMs, waits } = group;
+  if (isActor || averageMs === undefined || waits) return maxUs;
+  return Math.min(maxUs, Math.round(averageMs * slowness * 1_000));
 }
 
 function assign(worker: WorkerRecord, task: TaskRecord): void {
   const { group } = task;
+  const maxUs = aheadUsMax(worker.speed);
   task.state = "running";
   task.worker = worker;
-  task.expectedUs = expectedUs(group);
+  task.expectedUs = expectedUs(group, worker.speed, maxUs);
+  task.isSlow = task.expectedUs === maxUs;
+  task.isAhead = !hasRoom(worker, group.demands);
   worker.assigned.add(task);
   worker.launched += 1;
-  if (isSlow(task)) {
+  if (task.isSlow) {
     worker.slow += 1;
     change(worker.held, group.demands, 1);
   }
-  if (hasRoom(worker, group.demands)) {
-    change(worker.used, group.demands, 1);
-  } else {
+  if (task.isAhead) {
     worker.prefetched.add(task);
     worker.aheadUs += task.expectedUs;
+  } else {
+    change(worker.used, group.demands, 1);
   }
 }
 
@@ -275,7 +354,7 @@ export function takeBack(task: TaskRecord): void {
 
 /** Whether nobody knows when the task will free what it has. */
 export const holdsOn = (task: TaskRecord): boolean =>
-  task.group.isActor || (task.state === "running" && isSlow(task));
+  task.group.isActor || (task.state === "running" && task.isSlow);
 
 /** The worker starts what it holds in order, as soon as it fits. */
 export function startPrefetched(worker: WorkerRecord): void {
@@ -300,12 +379,10 @@ export function settleIn(task: TaskRecord): void {
 function land(worker: WorkerRecord, task: TaskRecord): void {
   const { demands, isActor } = task.group;
   worker.launched -= 1;
-  if (!isSlow(task)) return;
+  if (!task.isSlow) return;
   worker.slow -= 1;
   if (!isActor) change(worker.held, demands, -1);
 }
-
-const isSlow = (task: TaskRecord): boolean => task.expectedUs === PREFETCH_US;
 
 export function promote(worker: WorkerRecord): void {
   for (const pool of worker.demotedFrom) {
@@ -331,6 +408,7 @@ export function makeReady(state: SchedulerState, task: TaskRecord): void {
   const { shape, priority } = group;
   task.state = "ready";
   enqueue(group, task);
+  if (task.near && !group.isNested) preferring(group, task.near[0]!.worker).add(task);
   if (group.queue.size > 1) return;
   let classes = shape.ready.get(priority);
   if (!classes) {
@@ -351,8 +429,26 @@ function addReadyShape(state: SchedulerState, shape: Shape, priority: number): v
   state.priorities.splice(at === -1 ? state.priorities.length : at, 0, priority);
 }
 
+/** The ready tasks of a class that prefer this worker. */
+function preferring(group: SchedulingClass, worker: PeerId): ChainedSet<TaskRecord> {
+  group.nearBy ??= new Map();
+  let tasks = group.nearBy.get(worker);
+  if (!tasks) group.nearBy.set(worker, (tasks = new ChainedSet(SLOT.near)));
+  return tasks;
+}
+
+function unqueue(task: TaskRecord): void {
+  const { group, near } = task;
+  group.queue.delete(task);
+  const worker = near?.[0]?.worker;
+  const tasks = worker && group.nearBy?.get(worker);
+  if (!tasks) return;
+  tasks.delete(task);
+  if (tasks.size === 0) group.nearBy!.delete(worker);
+}
+
 export function takeFromQueue(state: SchedulerState, task: TaskRecord): void {
-  task.group.queue.delete(task);
+  unqueue(task);
   if (task.group.queue.size === 0) retireClass(state, task.group);
 }
 

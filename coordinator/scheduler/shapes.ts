@@ -1,6 +1,7 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
 import { choicesOf, rankOf, type Constraints } from "./choices.ts";
+import { slotsOf } from "./policy/speed.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
 type Kind = Constraints & { readonly demands: Demands; readonly isActor: boolean };
@@ -25,6 +26,8 @@ function newShape(key: string, kind: Kind): Shape {
     choice,
     open: new LinkedSet(),
     deep: new LinkedSet(),
+    standby: new LinkedSet(),
+    throughput: { slots: 0, speed: 0 },
     feasible: 0,
   }));
   const counts = { classes: 0, feasible: 0, joined: 0 };
@@ -61,6 +64,7 @@ export function offer(shape: Shape, worker: WorkerRecord): void {
   shape.feasible += 1;
   shape.joined += 1;
   pool.feasible += 1;
+  reckon(pool, shape, { worker, sign: 1 });
   pool.open.add(worker);
 }
 
@@ -70,8 +74,36 @@ export function withdraw(shape: Shape, worker: WorkerRecord): void {
   if (!pool) return;
   shape.feasible -= 1;
   pool.feasible -= 1;
+  reckon(pool, shape, { worker, sign: -1 });
   pool.open.delete(worker);
   pool.deep.delete(worker);
+  pool.standby.delete(worker);
+}
+
+/** How fast the worker is has become clearer: tell the pools that it is in. */
+export function republish(state: SchedulerState, host: WorkerRecord): void {
+  const workers = [host, ...host.bundles];
+  const pools: [Pool, Shape, WorkerRecord][] = [];
+  for (const shape of state.shapes.values()) {
+    for (const worker of workers) {
+      const pool = shape.pools[rankOf(worker, shape)];
+      if (pool) pools.push([pool, shape, worker]);
+    }
+  }
+  for (const [pool, shape, worker] of pools) reckon(pool, shape, { worker, sign: -1 });
+  host.speed.published = host.speed.slowness;
+  for (const [pool, shape, worker] of pools) reckon(pool, shape, { worker, sign: 1 });
+}
+
+function reckon(
+  { throughput }: Pool,
+  { demands }: Shape,
+  { worker, sign }: { readonly worker: WorkerRecord; readonly sign: 1 | -1 },
+): void {
+  const slots = sign * slotsOf(worker.capacity, demands);
+  throughput.slots += slots;
+  // What is added and taken again leaves a rest; without slots there is no speed.
+  throughput.speed = throughput.slots === 0 ? 0 : throughput.speed + slots / worker.speed.published;
 }
 
 function keyOf({ demands, labels, fallback = [], strategy, isActor }: Kind): string {

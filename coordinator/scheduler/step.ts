@@ -33,7 +33,9 @@ import {
 } from "./placement-groups.ts";
 import { abandon, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
-import { leaveShape, offer, withdraw } from "./shapes.ts";
+import { addNear } from "./policy/locality.ts";
+import { learnRoundTrip, learnSpeed } from "./policy/speed.ts";
+import { leaveShape, offer, republish, withdraw } from "./shapes.ts";
 import type {
   SchedulerEffect,
   SchedulerEvent,
@@ -114,7 +116,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (job.classes.size + job.placementGroups.size === 0) state.jobs.delete(group.job);
   },
 
-  "task-submitted"(state, { task: id, class: classId, missing, parent, again, atMs }, effects) {
+  "task-submitted"(state, event, effects) {
+    const { task: id, class: classId, missing, near, parent, again, atMs } = event;
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
     const group = state.classes.get(classId);
     invariant(group, `${id}: its class ${classId} was never defined`);
@@ -129,13 +132,17 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       isHandedOver: false,
       worker: undefined,
       leasedMs: 0,
+      launchedMs: 0,
       expectedUs: 0,
+      isSlow: false,
+      isAhead: false,
+      near,
       missing: undefined,
       parent,
       cpus: "kept",
       returns: 0,
       story: undefined,
-      places: [undefined, undefined, undefined, undefined, undefined],
+      places: [undefined, undefined, undefined, undefined, undefined, undefined],
     };
     state.tasks.set(id, task);
     jobOf(state, group).tasks.add(task);
@@ -162,12 +169,13 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     makeReady(state, task);
   },
 
-  "object-available"(state, { object }, effects) {
+  "object-available"(state, { object, near }, effects) {
     const dependents = state.dependents.get(object);
     if (!dependents) return;
     state.dependents.delete(object);
     for (const task of dependents) {
       task.missing!.delete(object);
+      if (near) task.near = addNear(task.near, near);
       if (task.missing!.size > 0) continue;
       task.missing = undefined;
       const { group } = task;
@@ -180,19 +188,18 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     for (const task of state.dependents.get(object) ?? []) failTask(state, task, error, effects);
   },
 
-  "task-done"(state, { worker: workerId, task: id, attempt, ranForMs }, effects) {
+  "task-done"(state, { worker: workerId, task: id, attempt, ranForMs, atMs }, effects) {
     const task = state.tasks.get(id);
     // A late answer from an attempt already given up on: the first answer won.
     if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
       return;
     }
     const { worker, group } = task;
-    (worker.host ?? worker).tasksDone += 1;
+    const host = worker.host ?? worker;
+    host.tasksDone += 1;
     state.counters.done += 1;
-    group.averageMs =
-      group.averageMs === undefined
-        ? ranForMs
-        : group.averageMs + AVERAGE_WEIGHT * (ranForMs - group.averageMs);
+    if (!task.isAhead) learnRoundTrip(host.speed, Math.max(0, atMs - task.launchedMs - ranForMs));
+    if (!group.isActor && !group.waits) learn(state, host, { group, ranForMs });
     if (group.isActor) {
       settleIn(task);
       state.leased.delete(task);
@@ -380,6 +387,19 @@ function awaitObjects(state: SchedulerState, task: TaskRecord, missing: readonly
     if (dependents) dependents.add(task);
     else state.dependents.set(object, new Set([task]));
   }
+}
+
+/** A task of the class ran so long there: news about the class, and about the worker. */
+function learn(
+  state: SchedulerState,
+  host: WorkerRecord,
+  { group, ranForMs }: { readonly group: SchedulingClass; readonly ranForMs: number },
+): void {
+  const { speed } = host;
+  if (learnSpeed(speed, group.averageMs, ranForMs)) republish(state, host);
+  const fairMs = ranForMs / speed.slowness;
+  group.averageMs ??= fairMs;
+  group.averageMs += AVERAGE_WEIGHT * (fairMs - group.averageMs);
 }
 
 /** It has just lost a task of this class: try another first. */

@@ -13,6 +13,8 @@ import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts
 import type { Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { Choice, Constraints } from "./choices.ts";
 import type { PackStrategy } from "./policy/bundles.ts";
+import type { Nearness } from "./policy/locality.ts";
+import type { Speed, Throughput } from "./policy/speed.ts";
 
 /**
  * Where one task stands. Every other field of its record follows from this.
@@ -25,7 +27,7 @@ import type { PackStrategy } from "./policy/bundles.ts";
 export type TaskState = "waiting" | "ready" | "running" | "alive";
 
 /** The kinds of sets that a task can be in: at most one of each at a time. */
-export const SLOT = { queue: 0, assigned: 1, prefetched: 2, leased: 3, job: 4 } as const;
+export const SLOT = { queue: 0, assigned: 1, prefetched: 2, leased: 3, job: 4, near: 5 } as const;
 
 /** One line of a task's story, kept for `explain`. */
 export interface Chapter {
@@ -50,8 +52,16 @@ export interface TaskRecord extends Chained<TaskRecord> {
   worker: WorkerRecord | undefined;
   /** When a worker last said that it has this attempt, or when it was told to. */
   leasedMs: number;
+  /** When a worker was told of this attempt. */
+  launchedMs: number;
   /** How long this attempt should take, in whole microseconds so that sums are exact. */
   expectedUs: number;
+  /** It may take so long that nothing should wait for its end. */
+  isSlow: boolean;
+  /** It was given to a busy worker. */
+  isAhead: boolean;
+  /** Workers that have large arguments of it, the one with most bytes first. */
+  near: readonly Nearness[] | undefined;
   /** Arguments that do not exist yet. Non-empty exactly while `state` is `waiting`. */
   missing: Set<ObjectId> | undefined;
   /** The task or actor whose code submitted it, if not a driver. */
@@ -88,9 +98,15 @@ export interface SchedulingClass {
   waits: boolean;
   /** If it is nested: the task that came last. */
   newest: TaskRecord | undefined;
+  /** Those of `queue` by the worker that they prefer. Most classes have none. */
+  nearBy: Map<PeerId, ChainedSet<TaskRecord>> | undefined;
+  /** How often others went before its oldest task, because they preferred the worker. */
+  passedOver: number;
+  /** When one of its tasks was last given to a worker. */
+  servedMs: number;
   /** Grows each time it is served; the class with the lowest goes next. */
   turn: number;
-  /** Moving average of how long its tasks run; unknown before the first ends. */
+  /** Moving average of how long its tasks run on a worker of average speed, once one has ended. */
   averageMs: number | undefined;
   /** Set while its tasks wait although no worker could ever run them. */
   stuck: { readonly sinceMs: number; readonly joined: number; warned: boolean } | undefined;
@@ -126,6 +142,10 @@ export interface Pool {
   readonly open: LinkedSet<WorkerRecord>;
   /** These are busy, and may take a task ahead of time. */
   readonly deep: LinkedSet<WorkerRecord>;
+  /** These are free, but so slow that the others will have done the work before they could. */
+  readonly standby: LinkedSet<WorkerRecord>;
+  /** Of all of them together. */
+  readonly throughput: Throughput;
   feasible: number;
 }
 
@@ -134,6 +154,8 @@ export interface WorkerRecord {
   readonly name: string;
   readonly capacity: Demands;
   readonly labels: Labels;
+  /** Shared with the bundles on it. */
+  readonly speed: Speed;
   /** A worker silent for longer than this is dropped. */
   readonly silenceMsMax: number;
   /** Tasks and actors it was given, prefetched ones included. */
@@ -275,8 +297,10 @@ export type SchedulerEvent = { readonly atMs: number } & (
       /** Arguments that do not exist yet. */
       readonly missing: readonly ObjectId[];
       readonly parent?: TaskId;
+      /** Who has large arguments that exist. */
+      readonly near?: readonly Nearness[] | undefined;
       /** Its next attempt, if its result is made again. */
-      readonly again?: Pick<TaskRecord, "attempt" | "losses">;
+      readonly again?: Pick<TaskRecord, "attempt" | "losses"> | undefined;
     }
   | {
       readonly type: "task-returned";
@@ -286,7 +310,12 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly why: string;
       readonly missing: readonly ObjectId[];
     }
-  | { readonly type: "object-available"; readonly object: ObjectId }
+  | {
+      readonly type: "object-available";
+      readonly object: ObjectId;
+      /** Who has it, if it is large. */
+      readonly near?: readonly Nearness[] | undefined;
+    }
   | { readonly type: "object-failed"; readonly object: ObjectId; readonly error: WireError }
   | {
       readonly type: "task-done";

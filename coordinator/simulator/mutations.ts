@@ -80,6 +80,18 @@ export const MUTATIONS: readonly Mutation[] = [
     by: "const worker = withRoom(shape, pool);\n    if (worker || pool.feasible === 0) return worker;",
   },
   {
+    name: "slow workers stand by for ever",
+    file: PLACEMENT,
+    text: "return unservedMs < Math.min(STANDBY_MS_MAX, averageMs * speed.published);",
+    by: "return unservedMs < Number.POSITIVE_INFINITY;",
+  },
+  {
+    name: "a task that was placed is still near a worker",
+    file: PLACEMENT,
+    text: "  tasks.delete(task);\n",
+    by: "",
+  },
+  {
     name: "placement groups are placed in part",
     file: "coordinator/scheduler/policy/bundles.ts",
     text: "if (host === undefined) return undefined;\n    fleet",

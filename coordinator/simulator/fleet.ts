@@ -1,0 +1,245 @@
+import type { CallableId, JobId, PeerId, TaskId } from "../../shared/ids.ts";
+import { Prng } from "../../shared/prng.ts";
+import type { Nearness } from "../scheduler/policy/locality.ts";
+import { step } from "../scheduler/step.ts";
+import {
+  emptySchedulerState,
+  type SchedulerEffect,
+  type SchedulerEvent,
+} from "../scheduler/types.ts";
+import { EventHeap } from "./event-heap.ts";
+
+/** A worker of the fleet, and a class of tasks, as one run has them. */
+export interface FleetWorker {
+  readonly slots: number;
+  readonly slowness: number;
+  readonly roundTripMs: number;
+}
+
+export interface FleetTask {
+  readonly job: number;
+  readonly class: number;
+  readonly runMs: number;
+  /** Bytes of its argument, and the worker that has it. */
+  readonly argument?: { readonly bytes: number; readonly at: number };
+}
+
+export interface FleetPlan {
+  readonly workers: readonly FleetWorker[];
+  readonly tasks: readonly FleetTask[];
+  /** Whether the scheduler is told where arguments are. */
+  readonly withLocality: boolean;
+}
+
+export interface FleetResult {
+  readonly events: number;
+  readonly decisions: number;
+  /** Time spent in the scheduler, by the wall clock. */
+  readonly schedulerMs: number;
+  readonly makespanMs: number;
+  /** All work at the speed of the whole fleet; or the longest task, if that takes longer. */
+  readonly lowerBoundMs: number;
+  /** Share of all slots' time that was spent on tasks, until half of them were done. */
+  readonly utilisation: number;
+  /** Jain's index of the work done for each job when half of all tasks were done: 1 is equal. */
+  readonly fairness: number;
+  readonly bytesMoved: number;
+}
+
+interface Host extends FleetWorker {
+  readonly id: PeerId;
+  readonly queue: number[];
+  next: number;
+  running: number;
+  busyMs: number;
+}
+
+type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
+
+/** What a link carries, for the time that an argument is on its way. */
+const BYTES_PER_MS = 12_500;
+const TICK_MS = 1_000;
+const SLOT = { cpuMilli: 1_000, gpuMilli: 0, memoryBytes: 0 };
+
+/**
+ * The scheduler with a whole fleet of workers, in virtual time: no network, no faults, no values.
+ * What it decides, how fast, and how good that is.
+ */
+export class Fleet {
+  readonly #state = emptySchedulerState();
+  readonly #plan: FleetPlan;
+  readonly #agenda = new EventHeap<() => void>();
+  readonly #hosts: Host[];
+  readonly #workOfJob: number[] = [];
+  #nowMs = 0;
+  #events = 0;
+  #decisions = 0;
+  #done = 0;
+  #schedulerMs = 0;
+  #bytesMoved = 0;
+  #halfway: { readonly utilisation: number; readonly fairness: number } | undefined;
+
+  constructor(plan: FleetPlan) {
+    this.#plan = plan;
+    this.#hosts = plan.workers.map((worker, i) => ({
+      ...worker,
+      id: `w${i}` as PeerId,
+      queue: [],
+      next: 0,
+      running: 0,
+      busyMs: 0,
+    }));
+  }
+
+  run(): FleetResult {
+    const { tasks } = this.#plan;
+    for (const { id, slots } of this.#hosts) {
+      const capacity = { ...SLOT, cpuMilli: slots * 1_000 };
+      const about = { name: id, capacity, labels: {}, silenceMsMax: Number.MAX_SAFE_INTEGER };
+      this.#feed({ type: "worker-joined", worker: id, ...about });
+    }
+    this.#defineClasses();
+    for (let i = 0; i < tasks.length; i++) this.#submit(i);
+    let tickMs = TICK_MS;
+    while (this.#done < tasks.length) {
+      const atMs = Math.min(this.#agenda.nextAtMs, tickMs);
+      this.#nowMs = atMs;
+      if (atMs === tickMs) {
+        this.#beat();
+        tickMs += TICK_MS;
+      } else this.#agenda.pop()();
+    }
+    return {
+      events: this.#events,
+      decisions: this.#decisions,
+      schedulerMs: this.#schedulerMs,
+      makespanMs: this.#nowMs,
+      lowerBoundMs: lowerBoundMs(this.#plan),
+      ...this.#halfway!,
+      bytesMoved: this.#bytesMoved,
+    };
+  }
+
+  #feed(event: Untimed<SchedulerEvent>): void {
+    const startedMs = performance.now();
+    const effects = step(this.#state, { ...event, atMs: this.#nowMs });
+    this.#schedulerMs += performance.now() - startedMs;
+    this.#events += 1;
+    for (const effect of effects) if (effect.type === "run") this.#order(effect);
+  }
+
+  #defineClasses(): void {
+    const classes = new Map(this.#plan.tasks.map((task) => [classOf(task), task]));
+    for (const [id, { job }] of classes) {
+      const about = { isActor: false, demands: SLOT, labels: {}, retriesMax: 0, priority: 0 };
+      this.#feed({ type: "class-defined", id, job: `d${job}` as JobId, name: id, ...about });
+    }
+  }
+
+  #submit(i: number): void {
+    const task = this.#plan.tasks[i]!;
+    const { argument } = task;
+    const near: Nearness[] | undefined =
+      argument && this.#plan.withLocality
+        ? [{ worker: this.#hosts[argument.at]!.id, bytes: argument.bytes }]
+        : undefined;
+    const id = `d${task.job}.${i}` as TaskId;
+    this.#feed({ type: "task-submitted", task: id, class: classOf(task), missing: [], near });
+  }
+
+  #order({ worker, task }: Extract<SchedulerEffect, { type: "run" }>): void {
+    this.#decisions += 1;
+    const host = this.#hosts[Number(worker.slice(1))]!;
+    const i = Number(task.slice(task.indexOf(".") + 1));
+    this.#after(host.roundTripMs / 2, () => {
+      host.queue.push(i);
+      this.#start(host);
+    });
+  }
+
+  /** In the order of their coming, as workers do. */
+  #start(host: Host): void {
+    while (host.running < host.slots && host.next < host.queue.length) {
+      const i = host.queue[host.next++]!;
+      const task = this.#plan.tasks[i]!;
+      const { argument } = task;
+      const fetched = argument && this.#hosts[argument.at] !== host ? argument.bytes : 0;
+      this.#bytesMoved += fetched;
+      const ranForMs = task.runMs * host.slowness;
+      host.running += 1;
+      this.#after(fetched / BYTES_PER_MS + ranForMs, () => this.#finish(host, { i, ranForMs }));
+    }
+  }
+
+  #finish(host: Host, { i, ranForMs }: { readonly i: number; readonly ranForMs: number }): void {
+    host.running -= 1;
+    host.busyMs += ranForMs;
+    this.#start(host);
+    const { job, runMs } = this.#plan.tasks[i]!;
+    this.#workOfJob[job] = (this.#workOfJob[job] ?? 0) + runMs;
+    this.#after(host.roundTripMs / 2, () => {
+      const task = `d${job}.${i}` as TaskId;
+      this.#done += 1;
+      if (this.#done === Math.ceil(this.#plan.tasks.length / 2)) this.#lookHalfway();
+      this.#feed({ type: "task-done", worker: host.id, task, attempt: 0, ranForMs });
+    });
+  }
+
+  #lookHalfway(): void {
+    const slots = this.#hosts.reduce((sum, host) => sum + host.slots, 0);
+    const busyMs = this.#hosts.reduce((sum, host) => sum + host.busyMs, 0);
+    const work = this.#workOfJob.filter((each) => each > 0);
+    const sum = work.reduce((total, each) => total + each, 0);
+    const squares = work.reduce((total, each) => total + each * each, 0);
+    this.#halfway = {
+      utilisation: busyMs / (slots * this.#nowMs),
+      fairness: (sum * sum) / (work.length * squares),
+    };
+  }
+
+  /** Nothing is lost here, so that heartbeats only keep leases alive. */
+  #beat(): void {
+    for (const task of this.#state.leased) task.leasedMs = this.#nowMs;
+    this.#feed({ type: "tick" });
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.#agenda.push(this.#nowMs + delayMs, run);
+  }
+}
+
+const classOf = ({ job, class: each }: FleetTask): CallableId => `d${job}.f${each}` as CallableId;
+
+function lowerBoundMs({ workers, tasks }: FleetPlan): number {
+  const speed = workers.reduce((sum, { slots, slowness }) => sum + slots / slowness, 0);
+  const work = tasks.reduce((sum, { runMs }) => sum + runMs, 0);
+  const fastest = workers.reduce((least, { slowness }) => Math.min(least, slowness), Infinity);
+  const longest = tasks.reduce((most, { runMs }) => Math.max(most, runMs), 0);
+  return Math.max(work / speed, longest * fastest);
+}
+
+/** Uneven machines, four jobs with one to four functions each, large arguments for half the tasks. */
+export function drawFleet(
+  workers: number,
+  tasks: number,
+  seed: number,
+): Omit<FleetPlan, "withLocality"> {
+  const prng = new Prng(seed);
+  const slownesses = [0.5, 1, 1, 1, 2, 2, 4, 10];
+  const means = [10, 50, 200, 1_000];
+  return {
+    workers: Array.from({ length: workers }, () => ({
+      slots: 1 + prng.below(4),
+      slowness: slownesses[prng.below(slownesses.length)]!,
+      roundTripMs: 5 + prng.below(100),
+    })),
+    tasks: Array.from({ length: tasks }, () => {
+      const job = prng.below(4);
+      const each = prng.below(job + 1);
+      const runMs = means[each]! * (0.75 + prng.below(500) / 1_000);
+      if (prng.chance(1, 2)) return { job, class: each, runMs };
+      const argument = { bytes: 2 ** 20 * (1 + prng.below(8)), at: prng.below(workers) };
+      return { job, class: each, runMs, argument };
+    }),
+  };
+}

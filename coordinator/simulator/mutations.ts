@@ -76,8 +76,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a fallback is never used",
     file: PLACEMENT,
-    text: "const worker = withRoom(shape, pool);\n    if (worker) return worker;",
-    by: "const worker = withRoom(shape, pool);\n    if (worker || pool.feasible === 0) return worker;",
+    text: "    if (worker) return nearest(state, wish, pool) ?? worker;",
+    by: "    if (worker || pool.feasible === 0) return worker;",
   },
   {
     name: "slow workers stand by for ever",

@@ -130,7 +130,12 @@ class Calls {
 
   /** Changes as long as anything moves. */
   get #left(): string {
-    const inWires = this.#wires.map(({ calls, answers }) => [calls.length, answers.length]);
+    // A break that is noticed puts answers back: without it the sums could be as before.
+    const inWires = this.#wires.map(({ calls, answers, isNoticed }) => [
+      calls.length,
+      answers.length,
+      isNoticed,
+    ]);
     return [...inWires, this.ran.length, this.#running.length, this.answered.size].join();
   }
 

@@ -10,7 +10,7 @@ import type { Call, CallDone } from "../protocol/link-messages.ts";
  *   C4. It keeps an answer until the caller has acknowledged it. It sends it again when the call comes
  *       again, and when any link to the caller broke while another is open.
  *   C5. `acknowledged` is the lowest number the caller still wants an answer to. What is below and was
- *       never seen by the callee, the caller gave up.
+ *       never seen by the callee, the caller gave up; so it did with a number that is left out (C2).
  *   C6. A lane belongs to one life of the actor: from its construction to its end or its next
  *       construction. A call runs in the life that it names, or not at all.
  *   C7. When a life is over, its unanswered calls go to the next one, in a new lane and in their old
@@ -181,8 +181,8 @@ export type Verdict = "run" | "ignore" | "violation" | CallDone;
 export class CalleeLedger {
   readonly #keptBytesMax: number;
   readonly #answers = new Map<number, CallDone>();
-  /** The lowest number that was not seen yet; -1 before the first call. */
-  #next = -1;
+  /** Above every number that was seen. */
+  #next = 0;
   #floor = 0;
   #keptBytes = 0;
 
@@ -193,11 +193,9 @@ export class CalleeLedger {
   receive(sequence: number, acknowledged: number): Verdict {
     if (acknowledged > sequence) return "violation";
     this.acknowledge(acknowledged);
-    // The first call may have any number: those before it went to an earlier life of the actor.
-    this.#next = this.#next < 0 ? sequence : Math.max(this.#next, this.#floor);
-    if (sequence > this.#next || sequence - this.#floor >= CALLS_WINDOW_MAX) return "violation";
+    if (sequence - this.#floor >= CALLS_WINDOW_MAX) return "violation";
     if (sequence < this.#next) return this.#answers.get(sequence) ?? "ignore";
-    this.#next++;
+    this.#next = sequence + 1;
     return "run";
   }
 
@@ -229,7 +227,7 @@ export class CalleeLedger {
     return this.#answers.values();
   }
 
-  /** Calls that run or wait to run. */
+  /** Calls that run or wait to run, and numbers that were left out. */
   unanswered(): number[] {
     const sequences: number[] = [];
     for (let sequence = this.#floor; sequence < this.#next; sequence++) {

@@ -108,8 +108,8 @@ export class ActorHost {
     } else if (verdict === "violation") {
       throw new MeshError(
         "PROTOCOL_VIOLATION",
-        `call ${call.sequence} of actor ${call.actor} is out of order: one before it is missing, or ` +
-          `too many are unacknowledged (up to ${call.acknowledged})`,
+        `call ${call.sequence} of actor ${call.actor} cannot be: too many before it are open (from ` +
+          `${call.acknowledged} on)`,
       );
     } else if (verdict !== "ignore") {
       link.send(verdict);

@@ -17,12 +17,7 @@ Object.defineProperty(globalThis, "self", {
   configurable: true,
 });
 
-// A promise that user code forgot must not take the other tasks and actors of this thread along.
-process.on("unhandledRejection", (reason) => {
-  process.stderr.write(`manta: a task left a rejected promise unhandled: ${inspect(reason)}\n`);
-});
-
-serveExecutor(nodeEndpoint(workerData), {
+const executor = serveExecutor(nodeEndpoint(workerData), {
   allocate: (byteLength) => new Uint8Array(new SharedArrayBuffer(byteLength)),
   later: (callback) => setImmediate(callback),
   collect: collectGarbage,
@@ -32,4 +27,22 @@ serveExecutor(nodeEndpoint(workerData), {
     const { loadTensorflow } = await import("./executor-tensorflow.ts");
     return loadTensorflow(settings, onMeasured);
   },
+});
+
+// What user code left behind must not take the other tasks and actors of this thread along: whose it
+// is fails with it. Nobody may be waiting any more, so the log has it, too.
+const note = (what: string, thrown: unknown): void =>
+  void process.stderr.write(`manta: a task left ${what}: ${inspect(thrown)}\n`);
+
+process.on("unhandledRejection", (reason) => {
+  executor.leftUncaught(reason);
+  note("a rejected promise unhandled", reason);
+});
+process.on("uncaughtException", function receive(error) {
+  if (executor.leftUncaught(error)) return note("an error uncaught", error);
+  // A bug of ours: who runs this thread has to know that it cannot be relied on.
+  process.off("uncaughtException", receive);
+  setImmediate(() => {
+    throw error;
+  });
 });

@@ -96,6 +96,8 @@ test("a constructor that throws is what every call fails with", async () => {
   );
   const error = await failure(mesh().get(Broken.create().work()));
   expect(error.message).toContain("cannot be built");
+  expect((error.cause as Error).message).toBe("cannot be built");
+  expect((error.cause as Error).stack).toContain("manta:Broken");
 });
 
 test("a killed actor answers no more", async () => {

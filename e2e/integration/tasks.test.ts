@@ -95,6 +95,51 @@ test("a task that throws gives TASK_FAILED with the user's error and its remote 
   expect(cause.stack).toContain("parseConfig");
 });
 
+test("an error in a timer that a task left behind is the task's, at once and with its stack", async () => {
+  const bad = mesh().remote(async function background() {
+    setTimeout(() => {
+      throw new RangeError("later");
+    }, 1);
+    await new Promise(() => {});
+  });
+  const error = await failure(mesh().get(bad()));
+  expect(error.code).toBe("TASK_FAILED");
+  expect(error.message).toContain('task "background" left uncaught RangeError: later');
+  expect(error.cause).toBeInstanceOf(RangeError);
+  expect((error.cause as Error).stack).toContain("background");
+
+  const forgotten = mesh().remote(async function forgetful() {
+    void (async () => {
+      await null;
+      throw new Error("nobody awaits this");
+    })();
+    await new Promise(() => {});
+  });
+  expect((await failure(mesh().get(forgotten()))).message).toContain("nobody awaits this");
+  // The executors go on.
+  const one = mesh().remote(() => 1);
+  expect(await mesh().get([one(), one(), one(), one()])).toEqual([1, 1, 1, 1]);
+});
+
+test("what is thrown arrives with its class, its data and its causes, also if it is no error", async () => {
+  const fail = mesh().remote(function withCause() {
+    const cause = Object.assign(new TypeError("inner"), { status: 503 });
+    throw new Error("outer", { cause });
+  });
+  const { cause } = (await failure(mesh().get(fail()))) as { cause: Error };
+  expect(cause.cause).toBeInstanceOf(TypeError);
+  expect(cause.cause).toMatchObject({ message: "inner", status: 503 });
+  expect((cause.cause as Error).stack).toContain("manta:withCause:2");
+
+  const odd = mesh().remote(function oddly() {
+    // oxlint-disable-next-line typescript/only-throw-error -- people do
+    throw { a: 1 };
+  });
+  const error = await failure(mesh().get(odd()));
+  expect(error.cause).toEqual({ a: 1 });
+  expect(error.message).toContain('task "oddly" threw {"a":1}, which is no Error');
+});
+
 test("what depends on a failed task fails with the same error", async () => {
   const fail = mesh().remote((): number => {
     throw new Error("at the root");

@@ -331,7 +331,7 @@ export class ActorCaller {
           ? "the call was sent, so it may have run"
           : "the call was never sent, so it has not run";
       const message = `no answer to ${method}() of actor ${actor}${times}: ${reasonOf(cause)}; ${fate}`;
-      pending.waiter.reject(new MeshError(code, message, { actor, sequence }, { cause }));
+      pending.waiter.reject(new MeshError(code, message, { actor, sequence }, behind(cause)));
     }
   }
 
@@ -362,6 +362,12 @@ export class ActorCaller {
     );
   }
 }
+
+/** The message says what an error of ours says: of use to the user is what their own code threw. */
+const behind = (cause: unknown): { cause?: unknown } => {
+  if (!MeshError.is(cause)) return { cause };
+  return cause.cause === undefined ? {} : { cause: cause.cause };
+};
 
 /** Whether a call that may have run may run once more: its own wish, the method's, the actor's. */
 function hasRetry({ request, retries }: PendingCall<unknown>, { calls }: ActorPlace): boolean {

@@ -361,7 +361,8 @@ function valueBytesOf(message: LinkMessage): number {
   }
 }
 
-const errorBytesOf = (error: WireError | undefined): number =>
-  error
-    ? error.message.length + (error.cause?.message.length ?? 0) + (error.cause?.stack?.length ?? 0)
-    : 0;
+function errorBytesOf(error: WireError | undefined): number {
+  if (!error) return 0;
+  const { message, stack = "", thrown } = error.cause ?? { message: "" };
+  return error.message.length + message.length + stack.length + (thrown?.byteLength ?? 0);
+}

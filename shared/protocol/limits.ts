@@ -62,6 +62,8 @@ export const DETAILS_MAX = 32;
 export const DETAIL_KEY_CHARS_MAX = 64;
 export const DETAIL_CHARS_MAX = 1_024;
 export const STACK_CHARS_MAX = 16_384;
+/** What user code threw, if there is more to it than a name, a message and a stack. */
+export const THROWN_BYTES_MAX = 16 * 1024;
 
 /** What every id is made of. Here, because executors check ids without the compiler of schemas. */
 export const ID_PATTERN = "^[A-Za-z0-9_-]+(\\.[a-z0-9]+)?$";

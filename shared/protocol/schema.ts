@@ -12,6 +12,7 @@ import {
   REFS_PER_MESSAGE_MAX,
   SELECTOR_CHARS_MAX,
   STACK_CHARS_MAX,
+  THROWN_BYTES_MAX,
 } from "./limits.ts";
 import { SELECTOR_PATTERN } from "./label-selectors.ts";
 
@@ -48,12 +49,16 @@ export const wireError = Type.Object({
       additionalProperties: false,
     }),
   ),
-  /** The user's own error behind this one: its name, message and the stack where it was thrown. */
+  /**
+   * The user's own error behind this one: its name, message and the stack where it was thrown; in
+   * `thrown` what else there is to it, see thrown.ts.
+   */
   cause: Type.Optional(
     Type.Object({
       name: text(ERROR_NAME_CHARS_MAX),
       message: text(ERROR_TEXT_CHARS_MAX),
       stack: Type.Optional(text(STACK_CHARS_MAX)),
+      thrown: Type.Optional(bytes(THROWN_BYTES_MAX)),
     }),
   ),
 });

@@ -6,9 +6,11 @@ import {
   ERROR_NAME_CHARS_MAX,
   ERROR_TEXT_CHARS_MAX,
   STACK_CHARS_MAX,
+  THROWN_BYTES_MAX,
 } from "./limits.ts";
 import type { WireError } from "./schema.ts";
 import { cut } from "./texts.ts";
+import { isErrorLike, newError, packThrown, thrownInWords, unpackThrown } from "./thrown.ts";
 
 type Cause = NonNullable<WireError["cause"]>;
 type Details = NonNullable<WireError["details"]>;
@@ -37,18 +39,25 @@ function wireOf(error: MeshError): WireError {
   return boundedError(wire);
 }
 
-/** What a user's thrown value looks like from afar. Anything can be thrown, not just errors. */
-export function describe(thrown: unknown): Cause {
+/**
+ * What a user's thrown value looks like from afar. Anything can be thrown, not just errors.
+ * @param stackOf what of a stack means something to its reader.
+ */
+export function describe(thrown: unknown, stackOf = (stack: string) => stack): Cause {
   try {
-    return boundedCause(read(thrown));
+    const cause = read(thrown);
+    if (cause.stack !== undefined) cause.stack = stackOf(cause.stack);
+    const packed = packThrown(thrown, stackOf);
+    if (packed) cause.thrown = packed;
+    return boundedCause(cause);
   } catch {
     return { name: "Error", message: `what was thrown is a ${typeof thrown} that cannot be read` };
   }
 }
 
 function read(thrown: unknown): Cause {
-  if (typeof thrown !== "object" || thrown === null || !("message" in thrown)) {
-    return { name: "Error", message: String(thrown) };
+  if (!isErrorLike(thrown)) {
+    return { name: "Error", message: thrownInWords(thrown) };
   }
   const { name, message, stack } = thrown as { name?: unknown; message: unknown; stack?: unknown };
   return {
@@ -67,11 +76,12 @@ export function boundedError(wire: WireError): WireError {
   return bounded;
 }
 
-function boundedCause({ name, message, stack }: Cause): Cause {
+function boundedCause({ name, message, stack, thrown }: Cause): Cause {
   return {
     name: cut(name, ERROR_NAME_CHARS_MAX),
     message: cut(message, ERROR_TEXT_CHARS_MAX),
     ...(stack === undefined ? {} : { stack: cut(stack, STACK_CHARS_MAX) }),
+    ...(thrown && thrown.byteLength <= THROWN_BYTES_MAX ? { thrown } : {}),
   };
 }
 
@@ -95,9 +105,11 @@ export function fromWireError(wire: WireError): MeshError {
   );
 }
 
-function revive(described: NonNullable<WireError["cause"]>): Error {
-  const error = new Error(described.message);
-  error.name = described.name;
+function revive(described: NonNullable<WireError["cause"]>): unknown {
+  const packed = described.thrown && unpackThrown(described.thrown);
+  if (packed) return packed.thrown;
+  const error = newError(described.name, described.message);
+  if (error.name !== described.name) error.name = described.name;
   // The remote stack: where it was thrown, not where it was received.
   if (described.stack !== undefined) error.stack = described.stack;
   return error;

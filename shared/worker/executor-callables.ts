@@ -3,7 +3,9 @@ import type { CallableId } from "../ids.ts";
 import type { ActorOptions } from "../protocol/actor-options.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
+import { isErrorLike } from "../protocol/thrown.ts";
 import { boundedError, describe, toWireError } from "../protocol/wire-error.ts";
+import { LeftUncaught } from "./unfinished-calls.ts";
 
 export type UserFunction = (...args: unknown[]) => unknown;
 export type UserClass = new (...args: unknown[]) => object;
@@ -77,11 +79,17 @@ export class Callables {
 
 /** What user code threw, as the submitter shall see it. */
 export function userError(what: string, thrown: unknown): WireError {
-  const cause = describe(thrown);
-  if (cause.stack !== undefined) cause.stack = userStack(cause.stack);
+  if (LeftUncaught.is(thrown)) return failure(`${what} left uncaught`, thrown.thrown);
+  return failure(`${what} threw`, thrown);
+}
+
+function failure(whatHappened: string, thrown: unknown): WireError {
+  const cause = describe(thrown, userStack);
   const code = MeshError.is(thrown) ? ` ${toWireError(thrown).code}` : "";
-  const message = `${what} threw ${cause.name}${code}: ${cause.message}`;
-  return boundedError({ code: "TASK_FAILED", message, cause });
+  const text = isErrorLike(thrown)
+    ? `${cause.name}${code}: ${cause.message}`
+    : `${typeof thrown === "string" ? `"${cause.message}"` : cause.message}, which is no Error and so has no stack`;
+  return boundedError({ code: "TASK_FAILED", message: `${whatHappened} ${text}`, cause });
 }
 
 /**
@@ -108,7 +116,7 @@ export function userStack(stack: string): string {
 }
 
 /** A `sourceURL` ends at white space. */
-const sourceUrl = (name: string): string => `manta:${name.replaceAll(/[^\w$.-]/g, "_")}`;
+export const sourceUrl = (name: string): string => `manta:${name.replaceAll(/[^\w$.-]/g, "_")}`;
 
 /** What esbuild's `keepNames` puts around functions and classes. */
 function setName<T extends object>(target: T, name: string): T {

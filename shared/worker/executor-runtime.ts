@@ -10,13 +10,20 @@ import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
-import { Callables, userError, type UserClass, type UserFunction } from "./executor-callables.ts";
+import {
+  Callables,
+  sourceUrl,
+  userError,
+  type UserClass,
+  type UserFunction,
+} from "./executor-callables.ts";
 import { lastWord, methodOf, methodsOf } from "./actor-methods.ts";
 import { ActorHome, newLane, type Lane } from "./executor-lanes.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorPort } from "./executor-port.ts";
 import { ExecutorSdk } from "./executor-sdk.ts";
 import type { OutcomeWriter } from "./executor-wire.ts";
+import { UnfinishedCalls } from "./unfinished-calls.ts";
 
 /** What the runtime needs from where it runs: a worker thread, or a worker in the cage. */
 export interface RuntimeHost {
@@ -44,6 +51,8 @@ export interface RuntimeHost {
 /** A call of user code, ready to be made. */
 interface Call {
   readonly what: string;
+  /** What its code is called in stacks. */
+  readonly source?: string;
   invoke(): unknown;
 }
 
@@ -75,6 +84,7 @@ export class ExecutorRuntime {
   /** Actors whose own code has the last word now. */
   readonly #disposing = new Set<ActorHome>();
   readonly #homes = new WeakMap<object, ActorHome>();
+  readonly #unfinished = new UnfinishedCalls();
   /** The task that runs. */
   #task: TaskId | undefined;
   #busyLanes = 0;
@@ -129,6 +139,13 @@ export class ExecutorRuntime {
 
   define(callables: readonly Define[]): void {
     for (const callable of callables) this.#callables.define(callable);
+  }
+
+  /**
+   * An error came up that no call threw. @returns false if it is ours and not of user code.
+   */
+  leftUncaught(thrown: unknown): boolean {
+    return this.#unfinished.blame(thrown);
   }
 
   run(orders: readonly Order[]): void {
@@ -245,7 +262,7 @@ export class ExecutorRuntime {
     const { order, call, startedMs } = called;
     let value: unknown;
     try {
-      value = await result;
+      value = await this.#unfinished.settled(call.source, result);
     } catch (thrown) {
       const error = userError(call.what, thrown);
       return this.#fail(order, startedMs, this.#host.clock.nowMs(), error);
@@ -260,8 +277,8 @@ export class ExecutorRuntime {
         const callable = order.callable!;
         const run = this.#callables.compiled(callable) as UserFunction;
         const args = this.#argsOf(order);
-        const what = `task "${this.#callables.nameOf(callable)}"`;
-        return { what, invoke: () => run(...args) };
+        const name = this.#callables.nameOf(callable);
+        return { what: `task "${name}"`, source: sourceUrl(name), invoke: () => run(...args) };
       }
       case "create-actor":
         return this.#prepareActor(lane.home!, order);
@@ -306,6 +323,7 @@ export class ExecutorRuntime {
     if (!saved) return { what, invoke: () => void construct() };
     return {
       what: `${what}, or its restore()`,
+      source: sourceUrl(home.className),
       invoke: () => {
         const restored = methodOf(construct(), "restore")!.call(home.instance, saved.value);
         // What it gives back is of no use to anybody.
@@ -362,6 +380,7 @@ export class ExecutorRuntime {
     const args = this.#argsOf(order);
     return {
       what: `actor call "${className}.${method}"`,
+      source: sourceUrl(className),
       invoke: () => run.apply(instance, args),
     };
   }

@@ -42,8 +42,16 @@ export interface ExecutorPlatform {
 
 export type ExecutorEndpoint = Comlink.Endpoint & { start?: () => void };
 
+export interface ServedExecutor {
+  /**
+   * An error that no call threw reached the thread: the calls that left it fail with it.
+   * @returns false if it is a bug of the executor's own.
+   */
+  leftUncaught(thrown: unknown): boolean;
+}
+
 /** Run an executor that is served through `port` for as long as its thread lives. */
-export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform): void {
+export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform): ServedExecutor {
   const stored = new Map<ObjectId, ObjectBytes>();
   const fetches = new Map<number, PromiseWithResolvers<ObjectBytes>>();
   let fetchCount = 0;
@@ -113,6 +121,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   port.addEventListener("message", ((event: MessageEvent<Partial<AgentMessage>>) =>
     receive(event.data, { runtime, stored, meter })) as EventListener);
   send({ type: "ready" });
+  return { leftUncaught: (thrown) => runtime.leftUncaught(thrown) };
 }
 
 /** Messages of Comlink come the same way, and are of no type. */

@@ -16,7 +16,7 @@ export function startExecutor({ port, assets, gpu }: ExecutorStart): void {
   const turns = new MessageChannel();
   const callbacks: (() => void)[] = [];
   turns.port1.onmessage = () => callbacks.shift()?.();
-  serveExecutor(port, {
+  const executor = serveExecutor(port, {
     allocate: (byteLength) => new Uint8Array(byteLength),
     later(callback) {
       callbacks.push(callback);
@@ -25,6 +25,11 @@ export function startExecutor({ port, assets, gpu }: ExecutorStart): void {
     loadPackaging: () => loadPackaging(assets),
     loadTensorflow: (settings, onMeasured) => loadTensorflow(assets, settings, onMeasured),
   });
+  // What user code left behind is no crash of this executor: whose it is fails with it.
+  addEventListener("error", (event) => {
+    if (executor.leftUncaught(event.error)) event.preventDefault();
+  });
+  addEventListener("unhandledrejection", ({ reason }) => executor.leftUncaught(reason));
 }
 
 async function loadPackaging(assets: CageAssets): Promise<Packaging> {

@@ -61,4 +61,5 @@ test("errors that cause each other end", () => {
 
 test("whatever is thrown can be shown", () => {
   expect(inspectError("just a string")).toBe("Error: just a string");
+  expect(inspectError({ a: 1 })).toBe('Error: {"a":1}');
 });

@@ -5,8 +5,9 @@ import type { OrderKey, Outcome, TaskOrder } from "./types.ts";
 
 /** Errors that the worker itself causes, in words for the user who submitted the work. */
 
+/** People count attempts from 1. */
 const label = (order: TaskOrder): string =>
-  `${order.kind === "task" ? "task" : "actor"} ${order.task} (${order.name}, attempt ${order.attempt})`;
+  `${order.kind === "task" ? "task" : "actor"} ${order.task} (${order.name}, attempt ${order.attempt + 1})`;
 
 const failure = (code: ErrorCode, message: string, details = {}): WireError => ({
   code,
@@ -18,20 +19,20 @@ export const crashed = (order: TaskOrder, worker: string, reason: string): WireE
   failure(
     "WORKER_LOST",
     `the executor that ran ${label(order)} on worker ${worker} crashed: ${reason}`,
-    { task: order.task, attempt: order.attempt, worker },
+    { task: order.task, attempt: order.attempt + 1, worker },
   );
 
 export const timedOut = (order: TaskOrder, worker: string): WireError =>
   failure(
     "TASK_TIMEOUT",
     `${label(order)} was stopped on worker ${worker}: it ran longer than its timeoutMs of ${order.timeoutMs}; raise timeoutMs or make it shorter`,
-    { task: order.task, attempt: order.attempt, worker, timeoutMs: order.timeoutMs ?? 0 },
+    { task: order.task, attempt: order.attempt + 1, worker, timeoutMs: order.timeoutMs ?? 0 },
   );
 
 export const cancelled = (order: TaskOrder, worker: string, why: string): WireError =>
   failure("TASK_CANCELLED", `${label(order)} was cancelled on worker ${worker}: ${why}`, {
     task: order.task,
-    attempt: order.attempt,
+    attempt: order.attempt + 1,
   });
 
 export const tooDemanding = (order: TaskOrder, worker: string): WireError =>
@@ -44,7 +45,7 @@ export const cannotStart = (order: TaskOrder, worker: string, reason: string): W
   failure(
     "WORKER_LOST",
     `worker ${worker} cannot start executors (${reason}), so ${label(order)} did not run there`,
-    { task: order.task, attempt: order.attempt, worker },
+    { task: order.task, attempt: order.attempt + 1, worker },
   );
 
 export const actorCrashed = (actor: ActorId, worker: string, reason: string): WireError =>

@@ -98,7 +98,7 @@ test("a crash fails what the executor ran; what waited behind it runs elsewhere"
   const effects = w.feed({ type: "executor-ended", executor: "e0", reason: "out of memory" });
   expect(short(effects)).toEqual(["report b WORKER_LOST", "spawn e1"]);
   expect(effects[0]).toMatchObject({
-    outcome: { error: { message: expect.stringMatching(/b \(f, attempt 0\).*out of memory/) } },
+    outcome: { error: { message: expect.stringMatching(/b \(f, attempt 1\).*out of memory/) } },
   });
   expect(short(w.feed({ type: "executor-ready", executor: "e1" }))).toEqual(["give 2 e1"]);
 });

@@ -39,7 +39,7 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
       return;
     }
     const { workerName, capacity } = state.settings;
-    const replaced = `attempt ${event.attempt} replaces it`;
+    const replaced = `attempt ${event.attempt + 1} replaces it`;
     const { atMs } = event;
     if (known) {
       cancel(state, known, { error: cancelled(known, workerName, replaced), atMs }, effects);

@@ -18,7 +18,7 @@ const DEFAULT_URL = "http://127.0.0.1:7777";
 
 const nodePlatform: Platform = {
   runtime: "node",
-  defaultName: `driver ${process.pid} on ${hostname()}`,
+  defaultName: `process ${process.pid} on ${hostname()}`,
   tokenAdvice: ", or set MANTA_TOKEN",
   defaults() {
     const token = process.env["MANTA_TOKEN"];

@@ -102,9 +102,9 @@ function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explan
   if (settled) {
     const story = [`${settled.state} ${ago(plane.nowMs - settled.settledMs)}`];
     const where = settled.worker ? ` on ${settled.worker}` : "";
-    const text = `${settled.name} (${id}) is ${settled.state}${where}${
-      settled.error ? `: ${settled.error}` : ""
-    }`;
+    const ended = settled.state === "done" ? "is done" : settled.state;
+    const why = settled.error ? `: ${settled.error}` : "";
+    const text = `${settled.name} (${id}) ${ended}${where}${why}`;
     return { text, state: settled.state, task: id, story };
   }
   const record = object && plane.directory.objects.get(object);

@@ -7,6 +7,11 @@ type Slot = { -readonly [Field in keyof SettledTask]: SettledTask[Field] };
 
 const REMEMBERED_MAX = 1_000;
 
+function stateOf(effect: Settling): SettledTask["state"] {
+  if (effect.type !== "fail-task") return "done";
+  return effect.error.code === "TASK_CANCELLED" ? "cancelled" : "failed";
+}
+
 /**
  * The tasks that ended last, in a ring: the dashboard and `explain` look back this far. Its slots
  * are written over, because a record per task lived just long enough to be copied by the garbage
@@ -21,7 +26,7 @@ export class SettledTasks {
     const slot = (this.#ring[this.#next] ??= {} as Slot);
     slot.task = effect.task;
     slot.name = effect.name;
-    slot.state = effect.type === "fail-task" ? "failed" : "done";
+    slot.state = stateOf(effect);
     slot.worker = worker;
     slot.attempts = effect.attempts;
     slot.settledMs = settledMs;

@@ -11,6 +11,7 @@ import type { PeerId, TaskId } from "../../shared/ids.ts";
 import { encodeValue } from "../../shared/objects/codec.ts";
 import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
+import { failedDependency } from "../scheduler/failed-dependency.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
 import type { ActorRegistry } from "./actor-registry.ts";
@@ -96,7 +97,9 @@ export class Submissions {
     }
     if (define.kind === "actor-class" && !this.#register(submit, define)) return;
 
-    if (unavailable) return this.fail(task, unavailable);
+    if (unavailable) {
+      return this.fail(task, failedDependency({ name: define.name, id: task }, unavailable));
+    }
     const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
     this.#start(task, { callable, args, dependencies, held, ...(parent ? { parent } : {}) });
   }

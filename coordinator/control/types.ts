@@ -76,7 +76,7 @@ export interface ActorRecord {
 export interface SettledTask {
   readonly task: TaskId;
   readonly name: string;
-  readonly state: "done" | "failed";
+  readonly state: "done" | "failed" | "cancelled";
   readonly worker: string | undefined;
   readonly attempts: number;
   readonly settledMs: number;

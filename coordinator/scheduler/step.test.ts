@@ -134,7 +134,10 @@ test("an argument that failed fails the tasks that wait for it", () => {
   scheduler.submit("t", "f", ["a", "b"]);
   const error = { code: "TASK_FAILED", message: "a threw" } as const;
   const effects = scheduler.feed({ type: "object-failed", object: "a" as ObjectId, error });
-  expect(effects).toEqual([{ type: "fail-task", task: "t", error, name: "f", attempts: 1 }]);
+  const message = "f (t) did not run, because what it depends on failed: a threw";
+  expect(effects).toEqual([
+    { type: "fail-task", task: "t", error: { ...error, message }, name: "f", attempts: 1 },
+  ]);
   expect(scheduler.state.dependents.size).toBe(0);
 });
 

@@ -18,6 +18,7 @@ import {
   takeBack,
   vacate,
 } from "./placement.ts";
+import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
 import { lend } from "./lending.ts";
 import { jobOf, newClass, newWorker } from "./new-records.ts";
@@ -185,7 +186,10 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
   },
 
   "object-failed"(state, { object, error }, effects) {
-    for (const task of state.dependents.get(object) ?? []) failTask(state, task, error, effects);
+    for (const task of state.dependents.get(object) ?? []) {
+      const because = failedDependency({ name: task.group.name, id: task.id }, error);
+      failTask(state, task, because, effects);
+    }
   },
 
   "task-done"(state, { worker: workerId, task: id, attempt, ranForMs, atMs }, effects) {

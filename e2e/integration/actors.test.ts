@@ -104,6 +104,7 @@ test("a killed actor answers no more", async () => {
   const counter = mesh().actor(Counter).create();
   await mesh().get(counter.add(1));
   mesh().kill(counter);
+  expect(() => counter.add((() => 1) as never)).toThrow(/argument 1 of Counter\.add\(\) of actor/);
   const died = async (): Promise<MeshError> => {
     for (;;) {
       try {

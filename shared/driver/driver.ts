@@ -6,6 +6,7 @@ import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import type { CoordinatorMessage, Explanation } from "../protocol/messages.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import { toCallFields, type CallOptions } from "./actor-class-options.ts";
+import { argumentsOf } from "./argument-errors.ts";
 import {
   actorId,
   actorMethods,
@@ -77,7 +78,10 @@ export class Driver {
 
   /** Fails after the connection ended, with the reason. */
   assertConnected(): void {
-    if (this.#endedWith) throw this.#endedWith;
+    if (!this.#endedWith) return;
+    // A new one: its stack is of the line that fails now.
+    const { code, message, details } = this.#endedWith;
+    throw new MeshError(code, message, details);
   }
 
   /** Make a value an object. */
@@ -146,21 +150,27 @@ export class Driver {
   }
 
   /** A handle to an actor. When it is collected, what is kept of its calls goes once they are answered. */
-  actorHandle<T>(actor: ActorId, methods: readonly string[]): ActorHandle<T> {
-    const handle = makeActorHandle<T>(actor, methods, (to, method, args, options) =>
-      this.call(to, method, args, options),
-    );
+  actorHandle<T>(actor: ActorId, methods: readonly string[], className = ""): ActorHandle<T> {
+    const handle = makeActorHandle<T>(actor, methods, (to, method, args, options) => {
+      const name = className ? `${className}.${method}` : method;
+      return this.call(to, { method, name }, args, options);
+    });
     this.#collectedHandles.register(handle, actor);
     return handle;
   }
 
   /** Call an actor's method, peer to peer. */
-  call(actor: ActorId, method: string, args: readonly unknown[], options?: CallOptions): ObjectRef {
+  call(
+    actor: ActorId,
+    { method, name }: { readonly method: string; readonly name: string },
+    args: readonly unknown[],
+    options?: CallOptions,
+  ): ObjectRef {
     this.assertConnected();
     const own = options && toCallFields(options);
-    const encoded = this.encodeArguments(args);
+    const text = `${name}() of actor ${actor}`;
+    const encoded = argumentsOf(text, () => this.encodeArguments(args));
     const result = this.ids.next<ObjectId>();
-    const text = `${method}() of actor ${actor}`;
     const entry = this.objects.create(result, { kind: "call", text, actor });
     const ref = this.objects.handle(result);
     const { temporary, ...request } = encoded;

@@ -16,8 +16,10 @@ import {
   type ActorClassOptions,
   type ActorPlan,
 } from "./actor-class-options.ts";
+import { cut } from "../protocol/texts.ts";
 import { keyOfDefine } from "../protocol/define-key.ts";
 import type { Shipped } from "../packaging/ship-function.ts";
+import { argumentsOf } from "./argument-errors.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
@@ -95,14 +97,16 @@ export class Mesh {
     if (shipped.isGenerator) {
       throw new MeshError(
         "INVALID_ARGUMENT",
-        `${shipped.name} is a generator; streams of results come in a later version. Return an array, or call a task per part`,
+        `${nameOf(shipped)} is a generator; streams of results come in a later version. Return an array, or call a task per part`,
       );
     }
-    const constraints = toConstraints("function", shipped.name, options);
+    const constraints = toConstraints("function", nameOf(shipped), options);
     let callable: CallableId | undefined;
     const call = (...args: OrRefs<Args>) => {
       callable ??= this.#define("function", shipped, constraints);
-      return this.#submit(callable, args) as ObjectRef<Awaited<Result>>;
+      return this.#submit(callable, `task "${constraints.name}"`, args) as ObjectRef<
+        Awaited<Result>
+      >;
     };
     return Object.assign(call, {
       options: (more: CallableOptions) => this.remote(fn, { ...options, ...more }),
@@ -130,11 +134,12 @@ export class Mesh {
       create: (...args) => {
         expectGroups(treatment);
         callable ??= this.#define("actor-class", shipped, constraints);
-        const created = this.#submit(callable, args, naming);
+        const what = `the constructor of "${constraints.name}"`;
+        const created = this.#submit(callable, what, args, naming);
         const actor = created.id as string as ActorId;
         // Whether it could be constructed is told by each call to it.
         created.dispose();
-        return this.#driver.actorHandle<T>(actor, shipped.methods);
+        return this.#driver.actorHandle<T>(actor, shipped.methods, shipped.name);
       },
       options: (more) => this.actor(constructor, { ...options, ...more }),
     };
@@ -307,15 +312,17 @@ export class Mesh {
     return this.close();
   }
 
+  /** @param what for people: what the arguments are for. */
   #submit(
     callable: CallableId,
+    what: string,
     args: readonly unknown[],
     naming: ActorPlan["naming"] = {},
   ): ObjectRef {
     const driver = this.#driver;
     driver.assertConnected();
     const origin = this.#origin();
-    const { temporary, ...encoded } = driver.encodeArguments(args);
+    const { temporary, ...encoded } = argumentsOf(what, () => driver.encodeArguments(args));
     const task = driver.ids.next<TaskId>();
     driver.objects.create(resultOf(task), { kind: "task" });
     const ref = driver.objects.handle(resultOf(task));
@@ -354,6 +361,12 @@ export class Mesh {
     return parent ? { parent: parent() } : {};
   }
 }
+
+const NAME_CHARS_MAX = 48;
+
+/** An arrow function that was given as it stands has no name: the start of its source tells it. */
+const nameOf = ({ name, source }: Shipped): string =>
+  name || cut(`anonymous ${source.replaceAll(/\s+/g, " ").trim()}`, NAME_CHARS_MAX);
 
 /** What a promise-giving method throws at once becomes its rejection. */
 function checked<T>(run: () => Promise<T>): Promise<T> {

@@ -345,7 +345,7 @@ export type PeerSummary = Static<typeof peerSummary>;
 const explanation = Type.Object({
   /** One sentence for a person. */
   text: text(EXPLANATION_CHARS_MAX),
-  state: Type.Enum(["unknown", "waiting", "running", "done", "failed", "freed"]),
+  state: Type.Enum(["unknown", "waiting", "running", "done", "failed", "cancelled", "freed"]),
   task: Type.Optional(id<TaskId>()),
   /** Names of the peers that keep a copy until the object is freed. */
   keepers: Type.Optional(Type.Array(text(64), { maxItems: 2 * REPLICAS_MAX })),

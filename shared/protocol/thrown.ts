@@ -144,13 +144,11 @@ function revive(packed: Packed): unknown {
   const { kind, name, message, stack, data = {}, cause, errors } = packed as PackedError;
   const options = cause ? { cause: revive(cause) } : undefined;
   const error = reviveMeshError(packed as PackedError, options) ?? newError(kind, message, options);
-  if (errors)
-    setHidden(
-      error,
-      "errors",
-      Array.from(errors, (each) => revive(each)),
-    );
-  if (error.name !== name) setHidden(error, "name", String(name));
+  if (errors) {
+    const revived = Array.from(errors, (each) => revive(each));
+    setHidden(error, "errors", revived);
+  }
+  if (error.name !== name) setHidden(error, "name", name);
   // Where it was thrown, not where it was received.
   setHidden(error, "stack", stack ?? `${name}: ${message}`);
   for (const [key, value] of Object.entries(data)) {

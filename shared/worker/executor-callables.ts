@@ -116,7 +116,8 @@ export function userStack(stack: string): string {
 }
 
 /** A `sourceURL` ends at white space. */
-export const sourceUrl = (name: string): string => `manta:${name.replaceAll(/[^\w$.-]/g, "_")}`;
+export const sourceUrl = (name: string): string =>
+  `manta:${name.replace(/^anonymous .*/, "anonymous").replaceAll(/[^\w$.-]/g, "_")}`;
 
 /** What esbuild's `keepNames` puts around functions and classes. */
 function setName<T extends object>(target: T, name: string): T {

@@ -6,7 +6,6 @@ import { MeshError } from "../errors.ts";
 import type { ActorId, CallableId, ObjectId, TaskId } from "../ids.ts";
 import { decodeValue, encodeValue } from "../objects/codec.ts";
 import type { Define } from "../protocol/messages.ts";
-import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
@@ -23,6 +22,7 @@ import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorPort } from "./executor-port.ts";
 import { ExecutorSdk } from "./executor-sdk.ts";
 import type { OutcomeWriter } from "./executor-wire.ts";
+import { assertCarried } from "./carried-refs.ts";
 import { UnfinishedCalls } from "./unfinished-calls.ts";
 
 /** What the runtime needs from where it runs: a worker thread, or a worker in the cage. */
@@ -84,7 +84,8 @@ export class ExecutorRuntime {
   /** Actors whose own code has the last word now. */
   readonly #disposing = new Set<ActorHome>();
   readonly #homes = new WeakMap<object, ActorHome>();
-  readonly #unfinished = new UnfinishedCalls();
+  /** An error that no call threw is blamed on one of these. */
+  readonly unfinished = new UnfinishedCalls();
   /** The task that runs. */
   #task: TaskId | undefined;
   #busyLanes = 0;
@@ -139,13 +140,6 @@ export class ExecutorRuntime {
 
   define(callables: readonly Define[]): void {
     for (const callable of callables) this.#callables.define(callable);
-  }
-
-  /**
-   * An error came up that no call threw. @returns false if it is ours and not of user code.
-   */
-  leftUncaught(thrown: unknown): boolean {
-    return this.#unfinished.blame(thrown);
   }
 
   run(orders: readonly Order[]): void {
@@ -262,7 +256,7 @@ export class ExecutorRuntime {
     const { order, call, startedMs } = called;
     let value: unknown;
     try {
-      value = await this.#unfinished.settled(call.source, result);
+      value = await this.unfinished.settled(call.source, result);
     } catch (thrown) {
       const error = userError(call.what, thrown);
       return this.#fail(order, startedMs, this.#host.clock.nowMs(), error);
@@ -460,14 +454,6 @@ export class ExecutorRuntime {
   #flush(): void {
     if (!this.#host.outcomes.isEmpty) this.#host.flush();
   }
-}
-
-function assertCarried(refs: number): void {
-  if (refs <= REFS_PER_MESSAGE_MAX) return;
-  throw new MeshError(
-    "NOT_ENCODABLE",
-    `it holds ${refs} refs, and one value can hold ${REFS_PER_MESSAGE_MAX}; return several values`,
-  );
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

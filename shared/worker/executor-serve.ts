@@ -121,7 +121,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   port.addEventListener("message", ((event: MessageEvent<Partial<AgentMessage>>) =>
     receive(event.data, { runtime, stored, meter })) as EventListener);
   send({ type: "ready" });
-  return { leftUncaught: (thrown) => runtime.leftUncaught(thrown) };
+  return { leftUncaught: (thrown) => runtime.unfinished.blame(thrown) };
 }
 
 /** Messages of Comlink come the same way, and are of no type. */

@@ -76,7 +76,8 @@ const isOfTheEngine = (frame: string): boolean =>
 
 function stackOf(thrown: unknown): string {
   try {
-    return String((thrown as Error).stack ?? "");
+    const { stack } = thrown as { stack?: unknown };
+    return typeof stack === "string" ? stack : "";
   } catch {
     return "";
   }

@@ -1,7 +1,7 @@
 import { html } from "../page/elements.ts";
 
-export type ConsoleLevel = "log" | "info" | "warn" | "error" | "debug";
-const LEVELS: readonly ConsoleLevel[] = ["log", "info", "warn", "error", "debug"];
+export type ConsoleLevel = "log" | "info" | "warn" | "error" | "debug" | "table" | "dir";
+const LEVELS: readonly ConsoleLevel[] = ["log", "info", "warn", "error", "debug", "table", "dir"];
 
 export interface DriverListener {
   onConsole(level: ConsoleLevel, values: readonly unknown[]): void;

@@ -95,7 +95,7 @@ export function inspectError(error: unknown): string {
       : `${name}: ${message}`;
     lines.push(depth === 0 ? title : `caused by ${title}`);
     if (MeshError.is(current) && Object.keys(current.details ?? {}).length > 0) {
-      lines.push(`  details ${inspect(current.details)}`);
+      lines.push(`  details ${inspect(current.details).replaceAll("\n", "\n  ")}`);
     }
     lines.push(...stackFrames(stack));
     current = typeof current === "object" ? (current as { cause?: unknown }).cause : undefined;
@@ -111,4 +111,5 @@ const stackFrames = (stack: string | undefined): readonly string[] =>
   (stack ?? "")
     .split("\n")
     .filter((line) => /^\s+at |^[^\s]*@/.test(line) && !SDK_FRAME.test(line))
+    .filter((line) => !/\(<anonymous>\)$/.test(line))
     .map((line) => `  ${line.trim()}`);

@@ -8,8 +8,9 @@ import { formatDuration } from "../page/format.ts";
 import { fillMasthead } from "../page/masthead.ts";
 import { rememberToken, takeToken } from "../page/session.ts";
 import { TokenGate } from "../page/token-gate.ts";
-import { DriverFrame } from "./driver-frame.ts";
+import { DriverFrame, type ConsoleLevel } from "./driver-frame.ts";
 import { inspectError, inspectLine } from "./inspect.ts";
+import { inspectTable } from "./inspect-table.ts";
 import { OutputPane } from "./output-pane.ts";
 
 const SOURCE_KEY = "manta-console-source";
@@ -55,10 +56,20 @@ class ConsolePage {
     this.#startedMs = performance.now();
     this.#show("running", "Running");
     this.#frame = new DriverFrame(this.#source.value, {
-      onConsole: (level, values) => this.#output.print(level, inspectLine(values)),
+      onConsole: (level, values) => this.#print(level, values),
       onFinished: () => this.#show("finished", `Finished in ${this.#elapsed()}`),
       onFailed: (error, where) => this.#fail(error, where),
     });
+  }
+
+  #print(level: ConsoleLevel, values: readonly unknown[]): void {
+    const [first, columns] = values;
+    if (level === "table") {
+      const wanted = Array.isArray(columns) ? (columns as string[]) : undefined;
+      return this.#output.print("log", inspectTable(first, wanted));
+    }
+    if (level === "dir") return this.#output.print("log", inspectLine([first]));
+    return this.#output.print(level, inspectLine(values));
   }
 
   #end(): void {
@@ -82,6 +93,7 @@ class ConsolePage {
   #show(state: RunState, words: string): void {
     setAttributes(byId("main", HTMLElement), { "data-run": state });
     setText(byId("status", HTMLElement), words);
+    // What a driver that finished or failed left behind may still run, until it is stopped.
     this.#stop.disabled = state === "idle" || state === "stopped";
   }
 

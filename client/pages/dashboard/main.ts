@@ -28,6 +28,7 @@ class DashboardPage {
   readonly #objects = new ObjectsTable((peer) => this.#nameOf(peer));
   readonly #tasks = new TasksList({
     nameOf: (peer) => this.#nameOf(peer),
+    submitterOf: (peer) => this.#names.get(peer) ?? "a driver that has left",
     explain: (task) => this.#explain(task),
   });
   readonly #gate = new TokenGate(byId("token-gate", HTMLElement), "dashboard", (token) => {

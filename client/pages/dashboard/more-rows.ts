@@ -16,6 +16,7 @@ export class MoreRows {
       this.#max += STEP;
       onChange();
     });
+    line.hidden = true;
     this.#line = line;
     this.#what = what;
     line.append(button, this.#text);

@@ -16,6 +16,7 @@ const TONES: Readonly<Record<TaskGroup, string | undefined>> = {
 
 interface Source {
   nameOf(peer: string): string;
+  submitterOf(peer: string): string;
   explain(task: TaskId): Promise<Explanation>;
 }
 
@@ -107,13 +108,15 @@ function taskRow({ task, name, submitter }: TaskSummary, source: Source): Row<Ta
     update(now) {
       const group = taskGroup(now.state);
       setText(state, now.state);
-      setAttributes(state, { "data-tone": group && TONES[group] });
+      // Somebody wanted it so: nothing is wrong.
+      const tone = now.state === "cancelled" ? "plain" : group && TONES[group];
+      setAttributes(state, { "data-tone": tone });
       const attempts = now.attempts > 1 ? `, attempt ${now.attempts}` : "";
       setText(
         where,
         now.worker
           ? `on ${source.nameOf(now.worker)}${attempts}`
-          : `from ${source.nameOf(submitter)}${attempts}`,
+          : `from ${source.submitterOf(submitter)}${attempts}`,
       );
       setText(age, `${formatDuration(now.ageMs)} ago`);
       disclosure.refresh(`${now.state} ${now.attempts} ${now.worker ?? ""}`);

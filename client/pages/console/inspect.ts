@@ -111,5 +111,5 @@ const stackFrames = (stack: string | undefined): readonly string[] =>
   (stack ?? "")
     .split("\n")
     .filter((line) => /^\s+at |^[^\s]*@/.test(line) && !SDK_FRAME.test(line))
-    .filter((line) => !/\(<anonymous>\)$/.test(line))
+    .filter((line) => !line.endsWith("(<anonymous>)"))
     .map((line) => `  ${line.trim()}`);

@@ -36,6 +36,24 @@ test("a tab trains with TensorFlow.js on WebGPU", async ({ mesh, tabs }) => {
   await expect(page.locator("#device")).toContainText(/Tensors(webgpu|wasm|cpu) \(/);
 });
 
+test("an error that a task leaves in a tab's timer fails the task, and the tab goes on", async ({
+  mesh,
+  tabs,
+}) => {
+  const tab = await tabs.contribute("careless");
+  const careless = mesh.remote(async function careless() {
+    setTimeout(() => {
+      throw new RangeError("later");
+    }, 1);
+    await new Promise(() => {});
+  }, onTab(tab));
+  await expect(mesh.get(careless())).rejects.toMatchObject({
+    code: "TASK_FAILED",
+    cause: { name: "RangeError", message: "later", stack: expect.stringContaining("careless") },
+  });
+  expect(await mesh.get(mesh.remote(() => 1, onTab(tab))())).toBe(1);
+});
+
 test("an object goes from tab to tab over WebRTC", async ({ mesh, tabs }) => {
   const maker = await tabs.contribute("maker", { before: recordConnections });
   const taker = await tabs.contribute("taker", { before: recordConnections });

@@ -61,12 +61,14 @@ test("the console shows an error with its code, its cause and where it was throw
     page,
     `import { connect } from "manta";
      const mesh = await connect();
+     console.table([{ name: "a", done: 3 }]);
      const read = mesh.remote(function readConfig() {
        throw new TypeError("no such field");
      });
      await mesh.get(read());`,
   );
   await expect(page.getByRole("status")).toContainText("Failed");
+  await expect(output(page)).toContainText("(index) │ name │ done");
   await expect(output(page)).toContainText("MeshError TASK_FAILED");
   await expect(output(page)).toContainText("caused by TypeError: no such field");
   await expect(output(page)).toContainText("at readConfig");

@@ -86,7 +86,8 @@ class ConsolePage {
     this.#output.print("error", where === undefined ? text : `${text}\n  at ${where}`);
     this.#show("failed", `Failed after ${this.#elapsed()}`);
     if (!MeshError.is(error)) return;
-    if (error.code === "UNAUTHENTICATED") this.#gate.show("unknown");
+    const hasToken = takeToken("console", window) !== undefined;
+    if (error.code === "UNAUTHENTICATED") this.#gate.show(hasToken ? "unknown" : "missing");
     if (error.code === "FORBIDDEN") this.#gate.show("wrong-role");
   }
 

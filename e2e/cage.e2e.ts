@@ -118,11 +118,18 @@ test("an endless loop is stopped while its neighbour goes on", async ({ page }) 
   expect(await run(page, "() => 2")).toEqual({ value: 2 });
 });
 
-test("an uncaught error ends the executor with its reason", async ({ page }) => {
-  const source =
+test("an error left in a timer fails its task; one of the executor's own ends it", async ({
+  page,
+}) => {
+  const left =
     "() => { setTimeout(() => { throw new Error('boom') }); return new Promise(() => {}) }";
-  const { ended } = await run(page, source);
-  expect(ended).toMatch(/it crashed: .*(boom|error)/i);
+  expect((await run(page, left)).error?.message).toContain("left uncaught Error: boom");
+  const stack = "Error\\n    at step (https://mesh.example.org/executor.js:1:1)";
+  const broken = `() => {
+    setTimeout(() => { throw Object.assign(new Error("boom"), { stack: "${stack}" }) });
+    return new Promise(() => {});
+  }`;
+  expect((await run(page, broken)).ended).toMatch(/it crashed: .*(boom|error)/i);
   const closing = await run(page, "() => self.close()");
   expect(closing.error?.message).toContain("ended by its worker");
 });

@@ -103,18 +103,32 @@ test("an endless loop is stopped", async () => {
   expect(await agent.ended).toBe("it was stopped");
 });
 
+test("an error left in a timer fails the task that left it, and the executor goes on", async () => {
+  const agent = new Agent();
+  const { error } = await agent.start(
+    '() => { setTimeout(() => { throw new RangeError("boom") }, 0); return new Promise(() => {}) }',
+  );
+  expect(error).toMatchObject({
+    code: "TASK_FAILED",
+    message: 'task "f" left uncaught RangeError: boom',
+    cause: { name: "RangeError", stack: expect.stringContaining("manta:f:1") },
+  });
+  expect(await agent.value("() => 1")).toBe(1);
+  agent.handle.stop();
+});
+
+/** A task that leaves an error whose stack is of our own code: as a bug of ours would. */
+const brokenExecutor = (message: string) => `() => {
+  const error = new Error(${message});
+  error.stack = "Error\\n    at step (file:///dist/shared/worker/executor-runtime.js:1:1)";
+  setTimeout(() => { throw error }, 0);
+  return new Promise(() => {});
+}`;
+
 test.each([
   ["process.exit", "() => process.exit(3)", /its thread exited with code 3/],
-  [
-    "an uncaught exception",
-    '() => { setTimeout(() => { throw new Error("boom") }, 0); return new Promise(() => {}) }',
-    /it crashed: Error: boom/,
-  ],
-  [
-    "an uncaught exception that is too long",
-    '() => { setTimeout(() => { throw new Error("x".repeat(1e5)) }, 0); return new Promise(() => {}) }',
-    /^it crashed: Error: x{900,1100}$/,
-  ],
+  ["an error of the executor's own", brokenExecutor('"boom"'), /it crashed: Error: boom/],
+  ["one that is too long", brokenExecutor('"x".repeat(1e5)'), /^it crashed: Error: x{900,1100}$/],
 ])("%s ends the executor with a reason", async (_, source, reason) => {
   const agent = new Agent();
   void agent.start(source);

@@ -189,10 +189,11 @@ test("when the actor ends, calls under way say whether they may have run", async
   await quiet();
   const other = { ...request(2), actor: "x.b" as ActorId };
   const unsent = caller.call(other);
-  const why = new MeshError("ACTOR_DIED", "its worker left");
+  const thrown = new Error("what the user's code threw");
+  const why = new MeshError("ACTOR_DIED", "its worker left", {}, { cause: thrown });
   caller.actorEnded(actor, why);
   caller.actorEnded(other.actor, why);
-  const ended = { code: "ACTOR_DIED", cause: why };
+  const ended = { code: "ACTOR_DIED", cause: thrown };
   await expect(sent).rejects.toMatchObject({
     ...ended,
     message:

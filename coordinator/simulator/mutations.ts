@@ -196,8 +196,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "callers are not told that an actor ended",
     file: REGISTRY,
-    text: "    record.error = error;\n    this.#tell(actor, record);",
-    by: "    record.error = error;",
+    text: "    this.#tell(actor, record);\n    record.watchers = undefined;",
+    by: "    record.watchers = undefined;",
   },
   {
     name: "what is lost is not made again",

@@ -1,5 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
-import type { GroupId, JobId, ObjectId, PeerId } from "../../shared/ids.ts";
+import { makerOf, type GroupId, type JobId, type ObjectId, type PeerId } from "../../shared/ids.ts";
 import { encodeValue } from "../../shared/objects/codec.ts";
 import type { Define, PeerMessage } from "../../shared/protocol/messages.ts";
 import type { CreatePlacementGroup } from "../../shared/protocol/placement-messages.ts";
@@ -56,9 +56,11 @@ export function requireOwnGroup(
   { placementGroups }: SchedulerState,
 ): void {
   if (typeof strategy !== "object" || !("group" in strategy)) return;
-  const group = placementGroups.get(strategy.group);
-  if (!group || group.job === job) return;
-  const message = `${callable} may not run in placement group ${group.id} of another job`;
+  const id = strategy.group;
+  // One that is not there yet, or not any more, is known by its maker.
+  const owner = placementGroups.get(id)?.job ?? (makerOf(id) as string as JobId);
+  if (owner === job) return;
+  const message = `${callable} may not run in placement group ${id} of another job`;
   throw new MeshError("PROTOCOL_VIOLATION", message);
 }
 

@@ -33,4 +33,6 @@ export function lend(state: SchedulerState, task: TaskRecord, effects: Scheduler
   if (holdsOn(task)) worker.held.cpuMilli -= group.demands.cpuMilli;
   startPrefetched(worker);
   promote(worker);
+  // A placement group may fit now, and perhaps the task waits for what is to run in it.
+  state.isRoomMade = true;
 }

@@ -65,6 +65,16 @@ describe("a placement group", () => {
     expect(scheduler.done("w1", "t")).toContainEqual(READY);
   });
 
+  test("is placed where a task lends its CPUs, which may wait for what is to run there", () => {
+    const scheduler = new TestScheduler();
+    scheduler.join("w1", cpus(1));
+    scheduler.define("f");
+    scheduler.submit("t", "f");
+    expect(create(scheduler, "pack", 1)).toEqual([]);
+    const blocked = { worker: "w1" as PeerId, task: "t" as TaskId, attempt: 0 };
+    expect(scheduler.feed({ type: "task-blocked", ...blocked })).toEqual([READY]);
+  });
+
   test("is not kept waiting by a stream of short tasks that are given ahead", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(1));

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { ObjectId, PeerId } from "../ids.ts";
-import { SOCKET_CHUNK_BYTES } from "../protocol/limits.ts";
+import { pieceDigests } from "../objects/piece-digests.ts";
+import { PIECE_BYTES, SOCKET_CHUNK_BYTES } from "../protocol/limits.ts";
 import { Prng } from "../prng.ts";
 import type { LinkMessage } from "../protocol/link-messages.ts";
 import type { Link } from "./link.ts";
@@ -16,6 +17,12 @@ function noise(byteLength: number, seed = 1): Uint8Array<ArrayBuffer> {
   for (let i = 0; i < words.length; i++) words[i] = prng.uint32();
   return new Uint8Array(words.buffer, 0, byteLength);
 }
+
+const digestOf = (bytes: Uint8Array<ArrayBuffer>) =>
+  pieceDigests({
+    sizeBytes: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+  });
 
 const at = (bytes: Uint8Array, ...peers: (TestPeer | PeerId)[]) => ({
   sizeBytes: bytes.length,
@@ -310,3 +317,85 @@ test("a stopped request sends no more, whether it runs or waits", async () => {
   await quiet();
   expect(seen.toSorted()).toEqual(["x.0 0", "x.1 0", "x.2 0", "x.3 0"]);
 });
+
+test("an object whose bytes could not be written is not stored when memory is there again", async () => {
+  const { a, b } = threePeers();
+  const bytes = noise(10);
+  b.store.put(object, bytes);
+  let tries = 0;
+  const scarce = (sizeBytes: number) => {
+    if (tries++ === 0) throw new RangeError("out of memory");
+    return new Uint8Array(sizeBytes);
+  };
+  const fetching = a.exchange.fetch(object, at(bytes, b), { allocate: scarce });
+  await expect(fetching).rejects.toThrow("out of memory");
+  await quiet();
+  expect(tries).toBe(1);
+  expect(a.copies).toEqual([]);
+  expect(a.store.has(object)).toBe(false);
+});
+
+test("a piece that cannot be compared ends the fetch with that error", async () => {
+  const mesh = new TestMesh();
+  const a = mesh.add("a", { isTrusted: () => false });
+  const b = mesh.add("b");
+  const bytes = noise(10);
+  b.store.put(object, bytes);
+  const digest = await digestOf(bytes);
+  const digesting = vi.spyOn(crypto.subtle, "digest").mockRejectedValue(new Error("no hashes"));
+  const fetching = a.exchange.fetch(object, { ...at(bytes, b), digest }, { allocate });
+  await expect(fetching).rejects.toThrow("no hashes");
+  digesting.mockRestore();
+  expect(await a.exchange.fetch(object, { ...at(bytes, b), digest }, { allocate })).toEqual(bytes);
+});
+
+test("a fetch that knows hashes adds no stranger to one under way that compares with none", async () => {
+  const mesh = new TestMesh();
+  const a = mesh.add("a", { isTrusted: (peer) => peer !== "e" });
+  const [slow, eve, good] = ["s", "e", "g"].map((name) => puppet(mesh, name));
+  const bytes = noise(4 * PIECE_BYTES);
+  const digest = await digestOf(bytes);
+  const first = a.exchange.fetch(object, at(bytes, slow!.id), { allocate });
+  const whereabouts = {
+    ...at(bytes, eve!.id, good!.id),
+    partialLocations: [eve!.id],
+    digest,
+  };
+  const second = a.exchange.fetch(object, whereabouts, { allocate });
+  const outcomes = Promise.allSettled([first, second]);
+  await slow!.requested(1);
+  // The other whole source is asked for what a slow one has not begun.
+  mesh.clock.advance(1_000);
+  await good!.requested(1);
+  expect(eve!.requests).toEqual([]);
+  for (const peer of [slow!, good!]) a.links.peerLeft(peer.id);
+  expect(await outcomes).toMatchObject([{ status: "rejected" }, { status: "rejected" }]);
+});
+
+test.each([
+  { differs: "size", length: 12 },
+  { differs: "hash", length: 10 },
+])(
+  "an object that was made again with another $differs is fetched anew, not joined",
+  async ({ length }) => {
+    const mesh = new TestMesh();
+    const a = mesh.add("a");
+    const [old, now] = [puppet(mesh, "o"), mesh.add("n")];
+    const [before, after] = [noise(10), noise(length, 2)];
+    now.store.put(object, after);
+    const digests = [await digestOf(before), await digestOf(after)];
+    const first = a.exchange.fetch(
+      object,
+      { ...at(before, old.id), digest: digests[0]! },
+      { allocate },
+    );
+    const outcome = Promise.allSettled([first]);
+    await (await old.requested(1)).sendChunk(...chunk(before, 0, 4));
+    await quiet();
+    const whereabouts = { ...at(after, now), digest: digests[1]! };
+    expect(await a.exchange.fetch(object, whereabouts, { allocate })).toEqual(after);
+    expect(await outcome).toMatchObject([
+      { reason: { code: "OBJECT_LOST", message: expect.stringContaining("fetch it again") } },
+    ]);
+  },
+);

@@ -12,7 +12,7 @@ import type { CloseReason } from "../transport/transport.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
 import { ObjectServer, type Servable } from "./object-server.ts";
-import { pieceAt, pieceCountOf, SWARM_BYTES_MIN } from "./plan/pieces.ts";
+import { pieceAt, pieceCountOf, SWARM_BYTES_MIN, type PieceRange } from "./plan/pieces.ts";
 import { emptyPlan, step } from "./plan/step.ts";
 import type { PlanEffect, PlanEvent } from "./plan/types.ts";
 import { Transfer } from "./transfer.ts";
@@ -101,12 +101,34 @@ export class ObjectExchange {
       const stored = await this.#options.store.load(object);
       if (stored) return stored;
     }
-    const known = this.#transfers.get(object);
+    const known = this.#transferOf(object, whereabouts);
     const transfer = known ?? this.#begin(object, whereabouts, options);
+    const sources = this.#sourcesIn(whereabouts);
     transfer.priority = Math.min(transfer.priority, options.priority ?? FETCH_PRIORITY_MAX);
     const result = this.#join(transfer, options.signal);
-    this.#dispatch(transfer, { type: "sources-found", ...this.#sourcesIn(whereabouts) });
+    if (known && !known.plan.isChecked) this.#keepBelieved(sources);
+    this.#dispatch(transfer, { type: "sources-found", ...sources });
     return await result;
+  }
+
+  /** The transfer to join: not one of another version, which was lost and made again since. */
+  #transferOf(object: ObjectId, { sizeBytes, digest }: Whereabouts): Transfer | undefined {
+    const transfer = this.#transfers.get(object);
+    if (!transfer) return undefined;
+    const isSame =
+      transfer.plan.sizeBytes === sizeBytes &&
+      (!digest || !transfer.digest || areEqual(digest, transfer.digest));
+    if (isSame) return transfer;
+    const text = `${object} was made again while it was on its way here; fetch it again`;
+    this.#abandon(transfer, new MeshError("OBJECT_LOST", text, { object }));
+    return undefined;
+  }
+
+  /** For a transfer without hashes, whoever asked later and knows them: nobody would look there. */
+  #keepBelieved(sources: { whole: PeerId[]; partial: PeerId[] }): void {
+    const trusted = sources.whole.filter((peer) => this.#isTrusted(peer));
+    if (trusted.length > 0) sources.whole = trusted;
+    sources.partial = sources.partial.filter((peer) => this.#isTrusted(peer));
   }
 
   #begin(object: ObjectId, { sizeBytes, digest }: Whereabouts, options: FetchOptions): Transfer {
@@ -164,7 +186,11 @@ export class ObjectExchange {
 
   #dispatch(transfer: Transfer, event: PlanEvent, payload?: Uint8Array): void {
     if (this.#transfers.get(transfer.object) !== transfer) return;
-    for (const effect of step(transfer.plan, event)) this.#perform(transfer, effect, payload);
+    for (const effect of step(transfer.plan, event)) {
+      this.#perform(transfer, effect, payload);
+      // What could not be written ended it: the effects that follow are of bytes that are not here.
+      if (this.#transfers.get(transfer.object) !== transfer) return;
+    }
   }
 
   #perform(transfer: Transfer, effect: PlanEffect, payload: Uint8Array | undefined): void {
@@ -247,7 +273,12 @@ export class ObjectExchange {
   async #check(transfer: Transfer, piece: number): Promise<void> {
     const { plan, digest } = transfer;
     const isBelieved = plan.pieces[piece]!.filledBy.every((peer) => this.#isTrusted(peer));
-    const isRight = isBelieved || (await isPiece(transfer.pieceBytes(piece), piece, digest!));
+    let isRight = isBelieved;
+    try {
+      isRight ||= await isPiece(transfer.pieceBytes(piece), piece, digest!);
+    } catch (error) {
+      return this.#abandon(transfer, error as Error);
+    }
     // Not within the step that asked for it.
     await Promise.resolve();
     const nowMs = this.#options.clock.nowMs();
@@ -320,7 +351,7 @@ export class ObjectExchange {
     const { object, ranges } = message;
     const { peer } = link;
     const transfer = this.#transfers.get(object);
-    if (!transfer) return this.#tellWhole(link, object);
+    if (!transfer) return this.#tellWhole(link, object, ranges);
     const nowMs = this.#options.clock.nowMs();
     this.#tell(transfer, peer);
     if (!this.#mayJoin(transfer, peer)) return;
@@ -333,15 +364,17 @@ export class ObjectExchange {
     if (sources.get(peer)?.pieces.size === pieces.length) transfer.neighbours.delete(peer);
   }
 
-  #tellWhole(link: Link, object: ObjectId): void {
+  #tellWhole(link: Link, object: ObjectId, theirs: readonly PieceRange[]): void {
     const servable = this.#find(object);
     if (!servable) {
       const text = `${object} is not in this peer's store, nor on its way there`;
       const error = toWireError(new MeshError("OBJECT_LOST", text, { object }));
       return link.send({ type: "fetch-failed", object, error });
     }
-    const ranges: [number, number][] = [[0, pieceCountOf(servable.sizeBytes)]];
-    link.send({ type: "pieces", object, ranges });
+    const pieceCount = pieceCountOf(servable.sizeBytes);
+    // Who has everything needs no answer: two of them would answer each other for ever.
+    if (theirs.some(([from, to]) => from === 0 && to >= pieceCount)) return;
+    link.send({ type: "pieces", object, ranges: [[0, pieceCount]] });
   }
 
   #find(object: ObjectId): Servable | undefined {
@@ -399,6 +432,9 @@ export class ObjectExchange {
     });
   }
 }
+
+const areEqual = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, at) => byte === b[at]);
 
 /** Where a receiver begins: each somewhere else, so that they soon have different pieces. */
 function placeOf(self: PeerId, object: ObjectId): number {

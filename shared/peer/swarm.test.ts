@@ -135,3 +135,31 @@ test("fetches of one object by many peers at once never leave a request unanswer
   for (const got of all) expect(Buffer.compare(got, bytes)).toBe(0);
   expect(sentBy(source)).toBeLessThanOrEqual(2 * bytes.length);
 });
+
+test("when everybody has everything, nobody says anything more", async () => {
+  const mesh = new TestMesh();
+  const source = mesh.add("s");
+  const receivers = Array.from({ length: 4 }, (_, n) => mesh.add(`r${n}`));
+  const bytes = noise(16 * PIECE_BYTES);
+  source.store.put(object, bytes);
+  await fetchAll(receivers, bytes, [source]);
+  await quiet();
+  const { messagesSent } = mesh;
+  await quiet();
+  expect(mesh.messagesSent).toBe(messagesSent);
+});
+
+test("who announces everything to one that has it too gets no answer; who has less gets one", async () => {
+  const mesh = new TestMesh();
+  const [a, b] = [mesh.add("a"), mesh.add("b")];
+  b.store.put(object, noise(4 * PIECE_BYTES));
+  const heard: (readonly [number, number])[][] = [];
+  a.links.onMessage("pieces", (_link, { ranges }) => void heard.push(ranges));
+  const link = await a.links.to(b.id);
+  link.send({ type: "pieces", object, ranges: [[0, 4]] });
+  await quiet();
+  expect(heard).toEqual([]);
+  link.send({ type: "pieces", object, ranges: [[3, 4]] });
+  await quiet();
+  expect(heard).toEqual([[[0, 4]]]);
+});

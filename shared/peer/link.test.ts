@@ -4,7 +4,7 @@ import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
 import type { LinkMessage } from "../protocol/link-messages.ts";
 import { WindowedTransport } from "../transport/windowed-transport.ts";
 import { Link } from "./link.ts";
-import { ManualClock } from "./test-mesh.ts";
+import { ManualClock, nextTurn } from "./test-mesh.ts";
 
 const actor = "x.a" as ActorId;
 const bytes = new Uint8Array(INLINE_BYTES_MAX);
@@ -57,6 +57,9 @@ function linkTo({ reads }: { reads: boolean }) {
   return { link, transport };
 }
 
+/** A batch leaves at the end of its turn. */
+const sent = () => new Promise<void>((resolve) => nextTurn(resolve));
+
 test("a peer that asks and never reads the answers is cut off, and the reason says so", async () => {
   const { link, transport } = linkTo({ reads: false });
   for (let n = 0; n < MESSAGES; n++) link.send(answer(n));
@@ -82,3 +85,22 @@ test("this side's own calls do not blame the peer that has not read them yet", (
   link.send(answer(0));
   expect(link.isOpen).toBe(true);
 });
+
+test.each([
+  ["pings", { type: "link-ping", atMs: 1, answeredChunks: 0 }],
+  ["what pieces there are", { type: "pieces", object: "x.1" as ObjectId, ranges: [[0, 1]] }],
+] satisfies [string, LinkMessage][])(
+  "small answers count too: a peer that asks with %s and never reads is cut off",
+  async (_asked, message) => {
+    const { link, transport } = linkTo({ reads: false });
+    for (let n = 0; n < LIMIT_BYTES / bytes.length - 8; n++) link.send(answer(n));
+    await sent();
+    expect(link.isOpen).toBe(true);
+    for (let n = 0; n < 150_000; n++) {
+      link.send(message);
+      if (n % 1_000 === 0) await sent();
+    }
+    expect(link.isOpen).toBe(false);
+    expect(transport.unreadBytes).toBeLessThan(1.01 * LIMIT_BYTES);
+  },
+);

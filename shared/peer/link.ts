@@ -328,8 +328,19 @@ export const pathOf = (path: TransportPath): Path =>
   path === "memory" || path === "message-port" ? "local" : path;
 
 /** Sent because the other end sent something. */
-const isAnswer = ({ type }: LinkMessage): boolean =>
-  type === "call-done" || type === "fetch-failed" || type === "link-refused";
+function isAnswer(message: LinkMessage): boolean {
+  switch (message.type) {
+    case "call-done":
+    case "fetch-failed":
+    case "link-refused":
+    case "pieces":
+      return true;
+    case "link-ping":
+      return message.answeredChunks !== undefined;
+    default:
+      return false;
+  }
+}
 
 const ID_BYTES_ESTIMATE = 24;
 const RANGE_BYTES_ESTIMATE = 8;

@@ -85,3 +85,17 @@ test("a transport whose other end stays silent is given up for the next path", a
   await quiet();
   expect(link.reason).toMatch(/websocket: the other end did not greet/);
 });
+
+test("a peer that leaves while hello is being said to it gets no link", async () => {
+  const mesh = new TestMesh();
+  const a = mesh.add("a");
+  const b = mesh.add("b");
+  const opening = a.links.to(b.id);
+  const outcome = Promise.allSettled([opening]);
+  while (mesh.messagesSent === 0) await Promise.resolve();
+  a.links.peerLeft(b.id);
+  await quiet();
+  expect(await outcome).toMatchObject([{ reason: { code: "PEER_UNREACHABLE" } }]);
+  expect(a.links.openTo(b.id)).toBeUndefined();
+  expect(mesh.openConnections).toBe(0);
+});

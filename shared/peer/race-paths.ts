@@ -104,7 +104,9 @@ export class PathRunner {
         return;
       }
       const link = await greet(transport, this.#reason(index));
-      if (this.#race.isSuperfluous(index)) {
+      if (this.#isStopped) {
+        link.close({ code: "done", detail: "not needed any more" });
+      } else if (this.#race.isSuperfluous(index)) {
         link.close({ code: "done", detail: "a better path is open" });
       } else this.#apply(this.#race.step({ type: "opened", index }), link);
     } catch (error) {

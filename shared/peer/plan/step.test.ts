@@ -308,3 +308,31 @@ test("the rarest pieces are asked for first", () => {
   step(rare, { type: "pieces-told", peer: b, ranges: [[0, 4]], ...at(0) });
   expect(asks(step(rare, { type: "linked", peer: b, ...at(0) }))[0]).toBe("b 3");
 });
+
+test("names of peers that do not exist take no room from whole sources", () => {
+  const crowded = plan(1);
+  const [a, b] = ["a", "b"] as [PeerId, PeerId];
+  step(crowded, { type: "sources-found", whole: [a], partial: [], ...at(0) });
+  step(crowded, { type: "linked", peer: a, ...at(0) });
+  const elsewhere = Array.from({ length: 1_000 }, (_, n) => `ghost${n}` as PeerId);
+  const refusal = {
+    type: "refused",
+    peer: a,
+    piece: 0,
+    why: "ask them",
+    isMissing: false,
+  } as const;
+  step(crowded, { ...refusal, elsewhere, ...at(0) });
+  expect(crowded.sources.size).toBeLessThan(300);
+  step(crowded, { type: "sources-found", whole: [b], partial: [], ...at(0) });
+  expect(crowded.sources.get(b)?.isWhole).toBe(true);
+});
+
+test("a source that failed while it was connected to stays so when the link opens", () => {
+  const late = plan(1);
+  const [a, b] = ["a", "b"] as [PeerId, PeerId];
+  step(late, { type: "sources-found", whole: [a, b], partial: [], ...at(0) });
+  step(late, { type: "unlinked", peer: a, why: "it has left", again: false, ...at(0) });
+  expect(asks(step(late, { type: "linked", peer: a, ...at(0) }))).toEqual([]);
+  expect(late.sources.get(a)?.phase).toBe("failed");
+});

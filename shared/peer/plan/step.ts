@@ -20,7 +20,7 @@ import type { Plan, PlanEffect, PlanEvent, Source } from "./types.ts";
 const STALLED_MS_MAX = 15_000;
 /** Partial sources that have nothing new for so long may be waiting for each other. */
 const WAIT_FOR_PIECES_MS_MAX = 5_000;
-/** Peers that one transfer knows of. */
+/** Peers of each kind that one transfer knows of: others may name partial ones that do not exist. */
 const SOURCES_KNOWN_MAX = 256;
 
 export function emptyPlan(
@@ -66,7 +66,7 @@ const handlers: { readonly [Type in PlanEvent["type"]]: Handler<Type> } = {
 
   linked(plan, { peer, nowMs }, effects) {
     const source = plan.sources.get(peer);
-    if (!source || source.phase === "linked") return;
+    if (source?.phase !== "connecting") return;
     source.phase = "linked";
     source.sinceMs = nowMs;
     if (!source.isWhole) effects.push({ type: "introduce", peer });
@@ -166,7 +166,8 @@ function addSource(plan: Plan, peer: PeerId, isWhole: boolean, nowMs: number): v
     if (isWhole && !known.isWhole && known.phase !== "failed") becomeWhole(plan, known);
     return;
   }
-  if (plan.sources.size >= SOURCES_KNOWN_MAX) return;
+  const alike = [...plan.sources.values()].filter((source) => source.isWhole === isWhole);
+  if (alike.length >= SOURCES_KNOWN_MAX) return;
   plan.progressMs = nowMs;
   plan.sources.set(peer, {
     peer,

@@ -67,7 +67,11 @@ export class OpfsSpillFiles implements SpillFiles {
 
   #open(): Promise<Folder> {
     if (this.#isClosed) return Promise.reject(new Error("this store was closed"));
-    return (this.#folder ??= makeFolder());
+    return (this.#folder ??= makeFolder().catch((error: unknown) => {
+      // What is in the way may go: the next object tries anew.
+      this.#folder = undefined;
+      throw error;
+    }));
   }
 }
 
@@ -79,7 +83,12 @@ async function makeFolder(): Promise<Folder> {
     const hold = () => new Promise<void>((free) => locked(free));
     navigator.locks.request(name, hold).catch(failed);
   });
-  return { name, handle: await root.getDirectoryHandle(name, { create: true }), release };
+  try {
+    return { name, handle: await root.getDirectoryHandle(name, { create: true }), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** Remove the folders of tabs that are gone. */

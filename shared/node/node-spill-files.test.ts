@@ -71,3 +71,14 @@ test("folders of processes that are gone are removed, those of living ones and o
     [elsewhere, own, strange, ...(process.platform === "linux" ? [] : [reused])].sort(),
   );
 });
+
+test("a place that is mended is written to: one failure is not for good", async () => {
+  const file = join(base, "a-file");
+  await writeFile(file, "");
+  const spill = new FileSpill(new NodeSpillFiles(new SpillFolder(join(file, "below"))));
+  await expect(spill.write([new Uint8Array(1)])).rejects.toThrow(/a-file/);
+  await rm(file);
+  await spill.write([new Uint8Array(1)]);
+  expect(await readdir(join(file, "below"))).toHaveLength(1);
+  await spill.close();
+});

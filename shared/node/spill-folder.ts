@@ -27,7 +27,11 @@ export class SpillFolder {
   /** Its path; made when it is first asked for. */
   path(): Promise<string> {
     if (this.#isClosed) return Promise.reject(new Error("this store was closed"));
-    return (this.#made ??= this.#make());
+    return (this.#made ??= this.#make().catch((error: unknown) => {
+      // What is in the way may go: the next object tries anew.
+      this.#made = undefined;
+      throw error;
+    }));
   }
 
   async close(): Promise<void> {

@@ -257,3 +257,14 @@ test("numbers that no honest caller sends are a violation, and cost nothing", ()
   expect(callee.receive(2 ** 52, 2 ** 52)).toBe("run");
   expect(callee.receive(2 ** 52 + 2 ** 20, 2 ** 52)).toBe("violation");
 });
+
+test("numbers that were left out cost nothing at the end: only calls that run are unanswered", () => {
+  const callee = new CalleeLedger();
+  expect(callee.receive(1, 0)).toBe("run");
+  expect(callee.receive(5, 0)).toBe("run");
+  expect(callee.receive(2 ** 18 - 1, 0)).toBe("run");
+  callee.answered(doneFor(5));
+  expect(callee.unanswered()).toEqual([1, 2 ** 18 - 1]);
+  callee.acknowledge(2);
+  expect(callee.unanswered()).toEqual([2 ** 18 - 1]);
+});

@@ -181,6 +181,8 @@ export type Verdict = "run" | "ignore" | "violation" | CallDone;
 export class CalleeLedger {
   readonly #keptBytesMax: number;
   readonly #answers = new Map<number, CallDone>();
+  /** Calls that run or wait to run, lowest first. */
+  readonly #running = new Set<number>();
   /** Above every number that was seen. */
   #next = 0;
   #floor = 0;
@@ -196,6 +198,7 @@ export class CalleeLedger {
     if (sequence - this.#floor >= CALLS_WINDOW_MAX) return "violation";
     if (sequence < this.#next) return this.#answers.get(sequence) ?? "ignore";
     this.#next = sequence + 1;
+    this.#running.add(sequence);
     return "run";
   }
 
@@ -210,11 +213,16 @@ export class CalleeLedger {
       }
     }
     this.#floor = acknowledged;
+    for (const sequence of this.#running) {
+      if (sequence >= acknowledged) break;
+      this.#running.delete(sequence);
+    }
   }
 
   /** @returns whether anyone still waits for this answer: it is kept then, and is to be sent. */
   answered(done: CallDone): boolean {
     const { sequence } = done;
+    this.#running.delete(sequence);
     if (sequence < this.#floor || this.#answers.has(sequence)) return false;
     this.#answers.set(sequence, done);
     this.#keptBytes += done.inline?.byteLength ?? 0;
@@ -227,13 +235,9 @@ export class CalleeLedger {
     return this.#answers.values();
   }
 
-  /** Calls that run or wait to run, and numbers that were left out. */
+  /** Calls that run or wait to run. Not numbers that were left out: nobody waits for those (C5). */
   unanswered(): number[] {
-    const sequences: number[] = [];
-    for (let sequence = this.#floor; sequence < this.#next; sequence++) {
-      if (!this.#answers.has(sequence)) sequences.push(sequence);
-    }
-    return sequences;
+    return [...this.#running];
   }
 
   #drop(sequence: number): void {

@@ -55,7 +55,9 @@ const RETRY_MS_MAX = 10_000;
 
 /** How long a connection that another peer began may take to open, and how many may be opening. */
 const ACCEPT_MS_MAX = 30_000;
-const ACCEPTING_MAX = 256;
+const ACCEPTING_MAX = CONNECTIONS_MAX / 4;
+/** The same of one peer, so that none can keep the others out with connections that never open. */
+const ACCEPTING_PER_PEER_MAX = 4;
 
 /**
  * WebRTC connections of one peer, with PeerJS for signalling and set-up. Adds what PeerJS lacks:
@@ -71,7 +73,7 @@ export class PeerJsEndpoint {
   #signalling: PeerLike;
   #signallingError = "not connected yet";
   #retryMs = RETRY_MS_MIN;
-  #accepting = 0;
+  readonly #accepting: PeerId[] = [];
   #isClosed = false;
   #cancelRetry: () => void = () => {};
 
@@ -98,7 +100,7 @@ export class PeerJsEndpoint {
   }
 
   get #connections(): number {
-    return this.#transports.size + this.#dials.size + this.#accepting;
+    return this.#transports.size + this.#dials.size + this.#accepting.length;
   }
 
   /**
@@ -212,15 +214,19 @@ export class PeerJsEndpoint {
 
   #accept(connection: DataConnectionLike): void {
     // Not at once: PeerJS is still busy with this connection when it says so.
-    const isFull = this.#accepting >= ACCEPTING_MAX || this.obstacle !== undefined;
+    const remote = connection.peer as PeerId;
+    const isFull =
+      this.obstacle !== undefined ||
+      this.#accepting.length >= ACCEPTING_MAX ||
+      this.#accepting.filter((peer) => peer === remote).length >= ACCEPTING_PER_PEER_MAX;
     if (this.#isClosed || isFull) {
       queueMicrotask(() => connection.close());
       return;
     }
-    this.#accepting += 1;
+    this.#accepting.push(remote);
     let isOpening = true;
     const opened = () => {
-      if (isOpening) this.#accepting -= 1;
+      if (isOpening) this.#accepting.splice(this.#accepting.indexOf(remote), 1);
       isOpening = false;
       cancelDeadline();
     };
@@ -234,7 +240,7 @@ export class PeerJsEndpoint {
       connection,
       (transport) => {
         opened();
-        this.#options.onTransport(connection.peer as PeerId, transport);
+        this.#options.onTransport(remote, transport);
       },
       failed,
     );

@@ -2,6 +2,7 @@ import { MeshError } from "../../shared/errors.ts";
 import type { CallableId, JobId, TaskId } from "../../shared/ids.ts";
 import { keyOfDefine } from "../../shared/protocol/define-key.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
+import { DEPTH_MAX } from "../scheduler/placement.ts";
 import type { SchedulerState } from "../scheduler/types.ts";
 import type { PeerRecord } from "./types.ts";
 
@@ -90,8 +91,13 @@ export class NestedCallables {
 }
 
 /**
- * A callable's tasks have two scheduling classes: those that tasks submit go before those that
- * drivers submit, because somebody occupies an executor and waits for them. No callable has such an
+ * A callable's tasks have a scheduling class for each depth: what tasks submit goes before what
+ * drivers submit, because somebody occupies an executor and waits for it. No callable has such an
  * id: counters are in base 32.
  */
-export const nestedClassOf = (callable: CallableId): CallableId => `${callable}w` as CallableId;
+export const nestedClassOf = (callable: CallableId, depth: number): CallableId =>
+  `${callable}w${depth}` as CallableId;
+
+/** How deep the tasks are that this task or actor submits. */
+export const depthBelow = (parent: TaskId, { tasks }: SchedulerState): number =>
+  Math.min(DEPTH_MAX, (tasks.get(parent)?.group.depth ?? 0) + 1);

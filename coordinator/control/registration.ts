@@ -5,6 +5,7 @@ import type { Define, Hello } from "../../shared/protocol/messages.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
 import type { SchedulerEvent } from "../scheduler/types.ts";
 import type { ControlPorts, PeerRecord } from "./types.ts";
+import { DEPTH_MAX } from "../scheduler/placement.ts";
 import { nestedClassOf } from "./nested-tasks.ts";
 
 /**
@@ -86,11 +87,15 @@ export function forgetCallables(
   }
 }
 /** The class of those of its tasks that other tasks submit; see {@link nestedClassOf}. */
-export const nestedClassDefined = (define: Define, job: JobId): Omit<ClassDefined, "atMs"> => ({
+export const nestedClassDefined = (
+  define: Define,
+  job: JobId,
+  depth: number,
+): Omit<ClassDefined, "atMs"> => ({
   ...classDefined(define, job),
-  id: nestedClassOf(define.callable),
+  id: nestedClassOf(define.callable, depth),
   callable: define.callable,
-  isNested: true,
-  // Between its own priority and the next.
-  priority: define.priority + 0.5,
+  depth,
+  // Between its own priority and the next: the deeper, the sooner.
+  priority: define.priority + depth / (DEPTH_MAX + 1),
 });

@@ -17,7 +17,7 @@ import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/ty
 import type { ActorRegistry } from "./actor-registry.ts";
 import { DETACHED_JOB, type DetachedClasses } from "./detached-classes.ts";
 import { Lineage } from "./lineage.ts";
-import { jobOf, nestedClassOf, type NestedCallables } from "./nested-tasks.ts";
+import { depthBelow, jobOf, nestedClassOf, type NestedCallables } from "./nested-tasks.ts";
 import { requireMine } from "./object-messages.ts";
 import { freed, lostText, sealedFrom } from "./object-state.ts";
 import { nestedClassDefined } from "./registration.ts";
@@ -101,7 +101,9 @@ export class Submissions {
       return this.fail(task, failedDependency({ name: define.name, id: task }, unavailable));
     }
     const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
-    this.#start(task, { callable, args, dependencies, held, ...(parent ? { parent } : {}) });
+    const payload = { callable, args, dependencies, held };
+    const depth = parent && depthBelow(parent, scheduler);
+    this.#start(task, depth === undefined ? payload : { ...payload, parent, depth });
   }
 
   /** @returns whether it is to be constructed: its name may be taken. */
@@ -274,13 +276,13 @@ export class Submissions {
   }
 
   /** Tasks that tasks submit have a class of their own, made when the first one comes. */
-  #classOf({ callable, parent }: Payload): CallableId {
+  #classOf({ callable, depth = 0 }: Payload): CallableId {
     const define = this.#plane.callables.get(callable)!;
-    if (!parent || define.kind === "actor-class") return callable;
-    const id = nestedClassOf(callable);
+    if (depth === 0 || define.kind === "actor-class") return callable;
+    const id = nestedClassOf(callable, depth);
     const { classes } = this.#plane.scheduler;
     if (!classes.has(id)) {
-      const defined = nestedClassDefined(define, classes.get(callable)!.job);
+      const defined = nestedClassDefined(define, classes.get(callable)!.job, depth);
       this.#machines.schedule({ ...defined, atMs: this.#plane.nowMs });
     }
     return id;

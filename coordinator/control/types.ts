@@ -57,6 +57,8 @@ export interface Payload {
   readonly held: readonly ObjectId[];
   /** The task or actor that submitted it, if not a driver. */
   readonly parent?: TaskId;
+  /** How many tasks and actors are between it and the driver. */
+  readonly depth?: number;
 }
 
 export interface ActorRecord {

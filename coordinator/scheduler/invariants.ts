@@ -1,7 +1,7 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
-import { LENT_MAX } from "./lending.ts";
+import { LENT_MAX } from "./placement.ts";
 import { slotsOf } from "./policy/speed.ts";
 import { candidatesOf } from "./shapes.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
@@ -81,7 +81,7 @@ function checkClasses(state: SchedulerState): void {
     const near = [...(group.nearBy ?? [])].flatMap(([worker, tasks]) => {
       return [...tasks].filter((task) => queue.has(task) && task.near?.[0]?.worker === worker);
     });
-    const preferring = [...queue].filter((task) => task.near && !group.isNested);
+    const preferring = [...queue].filter((task) => task.near && group.depth === 0);
     invariant(near.length === preferring.length, `${id}: not all that prefer a worker are known`);
   }
   for (const [priority, shapes] of state.readyShapes) {

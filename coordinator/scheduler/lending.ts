@@ -1,6 +1,6 @@
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 import { change } from "../../shared/worker/machine/amounts.ts";
-import { holdsOn, promote, startPrefetched } from "./placement.ts";
+import { holdsOn, LENT_MAX, promote, startPrefetched } from "./placement.ts";
 
 /**
  * A task that waits for objects which are not made yet gives its CPUs to others meanwhile, or a task
@@ -8,13 +8,10 @@ import { holdsOn, promote, startPrefetched } from "./placement.ts";
  * when it goes on, even if others have them then: for a moment more runs than there are CPUs.
  */
 
-/** Each of them occupies an executor, so there is a limit; the worker has the same. */
-export const LENT_MAX = 64;
-
 export function lend(state: SchedulerState, task: TaskRecord, effects: SchedulerEffect[]): void {
   const { worker, group } = task;
   group.waits = true;
-  if (!worker || task.cpus === "lent" || group.demands.cpuMilli === 0) return;
+  if (!worker || task.cpus === "lent") return;
   if (worker.lent >= LENT_MAX) {
     if (worker.isDeep) return;
     worker.isDeep = true;

@@ -47,7 +47,7 @@ export function newClass(
   return {
     id,
     callable: given.callable ?? id,
-    isNested: given.isNested ?? false,
+    depth: given.depth ?? 0,
     waits: false,
     newest: undefined,
     job,

@@ -122,7 +122,7 @@ function presentFleet(group: PlacementGroupRecord): Fleet<WorkerRecord, BundleRe
     let lookedAt = 0;
     for (const pool of shape.pools) {
       for (const worker of pool.open) {
-        if (!hasRoom(worker, shape.demands)) demote(pool, worker);
+        if (!hasRoom(worker, shape)) demote(pool, worker);
         else if (!except.has(worker) && planned.fits(worker, shape)) return worker;
         lookedAt += 1;
         if (lookedAt > LOOKED_AT_MAX) return undefined;

@@ -161,9 +161,9 @@ function workerFor(state: SchedulerState, wish: Wish): WorkerRecord | undefined 
 
 function withRoom(wish: Wish, pool: Pool): WorkerRecord | undefined {
   const { open } = pool;
-  const { demands } = wish.group.shape;
+  const { shape } = wish.group;
   for (let worker = open.first; worker; worker = open.first) {
-    if (worker.launched >= LAUNCHED_TASKS_MAX || !hasRoom(worker, demands)) {
+    if (worker.launched >= LAUNCHED_TASKS_MAX || !hasRoom(worker, shape)) {
       demote(pool, worker);
     } else if (standsBy(worker, wish, pool)) {
       open.delete(worker);
@@ -184,7 +184,7 @@ function nearest(
   for (const { worker: id } of task.near) {
     const worker = workers.get(id);
     const isOpen = worker && open.has(worker) && worker.launched < LAUNCHED_TASKS_MAX;
-    if (isOpen && hasRoom(worker, shape.demands)) return worker;
+    if (isOpen && hasRoom(worker, shape)) return worker;
   }
   return undefined;
 }
@@ -193,7 +193,7 @@ function nearest(
 function standIn(wish: Wish, pool: Pool): WorkerRecord | undefined {
   const { standby } = pool;
   for (let worker = standby.first; worker; worker = standby.first) {
-    if (worker.launched >= LAUNCHED_TASKS_MAX || !hasRoom(worker, wish.group.shape.demands)) {
+    if (worker.launched >= LAUNCHED_TASKS_MAX || !hasRoom(worker, wish.group.shape)) {
       demote(pool, worker);
       continue;
     }
@@ -242,20 +242,33 @@ function moveOn({ pools, isSpread }: Shape, worker: WorkerRecord): void {
 }
 
 /** It could start now: nothing that came before waits, because the worker keeps the order. */
-export const hasRoom = (worker: WorkerRecord, demands: Demands): boolean =>
-  worker.prefetched.size === 0 && fits(worker.capacity, worker.used, demands);
+export const hasRoom = (worker: WorkerRecord, shape: Shape): boolean =>
+  worker.prefetched.size === 0 &&
+  fits(worker.capacity, worker.used, shape.demands) &&
+  mayWaitOn(worker, shape);
+
+/**
+ * Each task that waits for others occupies an executor, of which there are so many. What drivers
+ * submit gets half of them, what those tasks submit half of the rest, and so on: or many tasks could
+ * wait for each other's room.
+ */
+const mayWaitOn = ({ lent }: WorkerRecord, { depth, isActor }: Shape): boolean =>
+  isActor || depth === DEPTH_MAX || lent < LENT_MAX - (LENT_MAX >> (depth + 1));
+
+/** Tasks of one worker that wait for others and lend their CPUs (lending.ts). */
+export const LENT_MAX = 64;
+/** Tasks that are submitted deeper than this are treated alike. */
+export const DEPTH_MAX = 6;
 
 /**
  * Whether a busy worker may be given a task beyond what it runs: only if the ends of short tasks
  * make room for it, soon. What slow tasks hold comes back late, what actors hold perhaps never.
  */
-function mayTakeAhead(
-  state: SchedulerState,
-  worker: WorkerRecord,
-  { demands, isActor }: Shape,
-): boolean {
+function mayTakeAhead(state: SchedulerState, worker: WorkerRecord, shape: Shape): boolean {
+  const { demands, isActor } = shape;
   return (
     !isActor &&
+    mayWaitOn(worker, shape) &&
     worker.aheadUs < aheadUsMax(worker.speed) * Math.max(1, shortRunning(worker)) &&
     worker.prefetched.size < PREFETCH_TASKS_MAX &&
     worker.launched < LAUNCHED_TASKS_MAX &&
@@ -303,7 +316,7 @@ function assign(worker: WorkerRecord, task: TaskRecord): void {
   task.worker = worker;
   task.expectedUs = expectedUs(group, worker.speed, maxUs);
   task.isSlow = task.expectedUs === maxUs;
-  task.isAhead = !hasRoom(worker, group.demands);
+  task.isAhead = !hasRoom(worker, group.shape);
   worker.assigned.add(task);
   worker.launched += 1;
   if (task.isSlow) {
@@ -347,6 +360,7 @@ export function takeBack(task: TaskRecord): void {
   if (!worker || task.cpus !== "lent") return;
   task.cpus = "returned";
   worker.lent -= 1;
+  promote(worker);
   worker.isDeep = false;
   worker.used.cpuMilli += group.demands.cpuMilli;
   if (holdsOn(task)) worker.held.cpuMilli += group.demands.cpuMilli;
@@ -397,7 +411,7 @@ export function promote(worker: WorkerRecord): void {
  * their coming, all tasks of one level would start, and wait, before the first of the next.
  */
 function enqueue(group: SchedulingClass, task: TaskRecord): void {
-  if (!group.isNested) return group.queue.add(task);
+  if (group.depth === 0) return group.queue.add(task);
   const { newest } = group;
   group.queue.addAfter(task, newest?.parent === task.parent ? newest : undefined);
   group.newest = task;
@@ -408,7 +422,7 @@ export function makeReady(state: SchedulerState, task: TaskRecord): void {
   const { shape, priority } = group;
   task.state = "ready";
   enqueue(group, task);
-  if (task.near && !group.isNested) preferring(group, task.near[0]!.worker).add(task);
+  if (task.near && group.depth === 0) preferring(group, task.near[0]!.worker).add(task);
   if (group.queue.size > 1) return;
   let classes = shape.ready.get(priority);
   if (!classes) {

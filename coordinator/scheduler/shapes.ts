@@ -4,7 +4,11 @@ import { choicesOf, rankOf, type Constraints } from "./choices.ts";
 import { slotsOf } from "./policy/speed.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
-type Kind = Constraints & { readonly demands: Demands; readonly isActor: boolean };
+type Kind = Constraints & {
+  readonly demands: Demands;
+  readonly isActor: boolean;
+  readonly depth?: number;
+};
 
 /** The shape of a class: the one that others of its kind have, or a new one. */
 export function joinShape(state: SchedulerState, kind: Kind): Shape {
@@ -20,7 +24,7 @@ export function joinShape(state: SchedulerState, kind: Kind): Shape {
 }
 
 function newShape(key: string, kind: Kind): Shape {
-  const { demands, isActor, strategy } = kind;
+  const { demands, isActor, strategy, depth = 0 } = kind;
   const choices = choicesOf(kind);
   const pools = choices.map((choice): Pool => ({
     choice,
@@ -32,7 +36,7 @@ function newShape(key: string, kind: Kind): Shape {
   }));
   const counts = { classes: 0, feasible: 0, joined: 0 };
   const isSpread = strategy === "spread";
-  return { key, demands, choices, isActor, isSpread, ready: new Map(), pools, ...counts };
+  return { key, demands, choices, isActor, depth, isSpread, ready: new Map(), pools, ...counts };
 }
 
 /** A class is gone; with the last one, its shape. */
@@ -106,11 +110,12 @@ function reckon(
   throughput.speed = throughput.slots === 0 ? 0 : throughput.speed + slots / worker.speed.published;
 }
 
-function keyOf({ demands, labels, fallback = [], strategy, isActor }: Kind): string {
+function keyOf(kind: Kind): string {
+  const { demands, labels, fallback = [], strategy, isActor, depth = 0 } = kind;
   const { cpuMilli, gpuMilli, memoryBytes, custom = {} } = demands;
   const amounts = [cpuMilli, gpuMilli, memoryBytes, byName(custom)];
   const where = [labels, ...fallback].map((each: Labels) => byName(each));
-  return JSON.stringify([isActor, amounts, where, strategy ?? "default"]);
+  return JSON.stringify([isActor, depth, amounts, where, strategy ?? "default"]);
 }
 
 const byName = <T>(record: Readonly<Record<string, T>>): [string, T][] =>

@@ -77,10 +77,10 @@ export interface TaskRecord extends Chained<TaskRecord> {
 /** What a driver defined: one function or class with its options. Its tasks wait in one queue. */
 export interface SchedulingClass {
   readonly id: CallableId;
-  /** A callable has two classes if tasks submit its tasks too. */
+  /** A callable has several classes if tasks submit its tasks too. */
   readonly callable: CallableId;
-  /** Of tasks that other tasks submitted: those of the newest parent go first, see `enqueue`. */
-  readonly isNested: boolean;
+  /** 0 for what drivers submit, 1 for what those tasks submit, and so on, up to DEPTH_MAX. */
+  readonly depth: number;
   readonly job: JobId;
   readonly name: string;
   readonly isActor: boolean;
@@ -96,7 +96,7 @@ export interface SchedulingClass {
   readonly queue: ChainedSet<TaskRecord>;
   /** One of its tasks has waited for others: no telling how long the next one takes. */
   waits: boolean;
-  /** If it is nested: the task that came last. */
+  /** If tasks submit its tasks: the one that came last. */
   newest: TaskRecord | undefined;
   /** Those of `queue` by the worker that they prefer. Most classes have none. */
   nearBy: Map<PeerId, ChainedSet<TaskRecord>> | undefined;
@@ -121,6 +121,8 @@ export interface Shape {
   readonly demands: Demands;
   readonly choices: readonly Choice[];
   readonly isActor: boolean;
+  /** As of its classes. */
+  readonly depth: number;
   /** Each task goes to the next worker, rather than to one that is in use already. */
   readonly isSpread: boolean;
   /** How many classes have it. */
@@ -172,7 +174,7 @@ export interface WorkerRecord {
   readonly prefetched: ChainedSet<TaskRecord>;
   /** Sum of `expectedUs` of `prefetched`. */
   aheadUs: number;
-  /** Tasks whose CPUs are lent, and whether there were too many. */
+  /** Tasks that wait for others and lend their CPUs, and whether there were too many. */
   lent: number;
   isDeep: boolean;
   /** Those in whose `open` this worker is missing because it had no room. */
@@ -279,7 +281,7 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly id: CallableId;
       /** Default: the same. */
       readonly callable?: CallableId;
-      readonly isNested?: boolean;
+      readonly depth?: number;
       readonly job: JobId;
       readonly name: string;
       readonly isActor: boolean;

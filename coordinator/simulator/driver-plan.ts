@@ -8,6 +8,7 @@ import type { VirtualDriver } from "./virtual-driver.ts";
 import type { World } from "./world.ts";
 
 const BURST_TASKS_MAX = 60;
+const NESTED_DEPTH_MAX = 4;
 const CHAIN_TASKS_MAX = 20;
 /** More than any virtual worker has. */
 const HOPELESS_GPU_MILLI = 64_000;
@@ -83,7 +84,8 @@ export class DriverPlan {
     dependencies: readonly Expectation[],
     contained: readonly Expectation[],
   ): Expectation {
-    const program = this.#program(contained.map(({ object }) => object));
+    const own = this.#program(contained.map(({ object }) => object));
+    const program = this.#world.prng.chance(1, 5) ? this.#nested(callable, own) : own;
     const submission = { callable, program, dependencies, contained };
     const expected = this.#driver.submit(submission);
     this.#callableOf.set(expected.object, callable.callable);
@@ -217,6 +219,17 @@ export class DriverPlan {
       puts: prng.chance(1, 8) ? 1 + prng.below(2) : 0,
       passes: contained.filter(() => prng.chance(1, 2)),
     };
+  }
+
+  /** With tasks that it submits and waits for. Only CPUs are lent: other demands might never be met. */
+  #nested({ demands, kind }: Define, program: Program): Program {
+    const { gpuMilli, memoryBytes, custom } = demands;
+    if (kind !== "function" || gpuMilli + memoryBytes > 0 || custom) return program;
+    let nested = program;
+    for (let depth = 1 + this.#world.below(NESTED_DEPTH_MAX); depth > 0; depth--) {
+      nested = { ...program, passes: [], puts: 0, child: nested };
+    }
+    return { ...nested, passes: program.passes, puts: program.puts };
   }
 
   #treatment(): ActorOptions {

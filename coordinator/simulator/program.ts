@@ -8,6 +8,8 @@ export interface Program {
   readonly puts: number;
   /** Refs it was handed inside a value, and returns. */
   readonly passes: readonly ObjectId[];
+  /** A task that it submits and waits for: the same function again. */
+  readonly child?: Program;
 }
 
 /** A virtual value: whose value it is, so that a mix-up shows, and the refs inside it. */

@@ -6,8 +6,15 @@ const START_MS = 30;
 
 export interface ExecutorEvents {
   ready(executor: ExecutorId): void;
-  /** @returns how long the order runs, or that its executor crashes over it. */
-  begin(key: OrderKey): number | "crash";
+  /**
+   * @param resume goes on with an order that waits.
+   * @returns how long the order runs, or that its executor crashes over it, or that it waits first.
+   */
+  begin(
+    key: OrderKey,
+    executor: ExecutorId,
+    resume: (ms: number) => void,
+  ): number | "crash" | "waits";
   /** @returns what became of it, or nothing if nobody wants to know any more. */
   finish(key: OrderKey): Outcome | undefined;
   finished(executor: ExecutorId, outcome: Outcome): void;
@@ -48,7 +55,15 @@ export class VirtualExecutors {
   #start(executor: ExecutorId, queue: OrderKey[]): void {
     const [key] = queue;
     if (key === undefined) return;
-    const ranForMs = this.#events.begin(key);
+    const goOn = (ms: number | "crash") => this.#goOn(executor, queue, ms);
+    const ranForMs = this.#events.begin(key, executor, (ms) => {
+      if (this.#queues.get(executor) === queue && queue[0] === key) goOn(ms);
+    });
+    if (ranForMs !== "waits") goOn(ranForMs);
+  }
+
+  #goOn(executor: ExecutorId, queue: OrderKey[], ranForMs: number | "crash"): void {
+    const key = queue[0]!;
     this.#host.after(ranForMs === "crash" ? 1 : ranForMs, () => {
       if (this.#queues.get(executor) !== queue || queue[0] !== key) return;
       if (ranForMs === "crash") {

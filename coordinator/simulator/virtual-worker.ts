@@ -1,5 +1,5 @@
 import { invariant } from "../../shared/errors.ts";
-import type { ActorId, ObjectId } from "../../shared/ids.ts";
+import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -11,6 +11,7 @@ import type { WireError } from "../../shared/protocol/schema.ts";
 import { emptyState } from "../../shared/worker/machine/state.ts";
 import { step } from "../../shared/worker/machine/step.ts";
 import type {
+  ExecutorId,
   MachineEffect,
   MachineEvent,
   MachineState,
@@ -78,7 +79,7 @@ export class VirtualWorker extends VirtualPeer {
     });
     this.#executors = new VirtualExecutors(this, {
       ready: (executor) => this.#feed({ type: "executor-ready", executor }),
-      begin: (key) => this.#begin(key),
+      begin: (key, executor, resume) => this.#begin(key, executor, resume),
       finish: (key) => this.#finish(key),
       finished: (executor, outcome) => this.#feed({ type: "order-finished", executor, outcome }),
       ended: (executor, reason) => this.#feed({ type: "executor-ended", executor, reason }),
@@ -187,7 +188,11 @@ export class VirtualWorker extends VirtualPeer {
     return key;
   }
 
-  #begin(key: OrderKey): number | "crash" {
+  #begin(
+    key: OrderKey,
+    executor: ExecutorId,
+    resume: (ms: number) => void,
+  ): number | "crash" | "waits" {
     const { world } = this.mesh;
     const job = this.#jobs.get(key);
     if (job && world.strikes(world.scenario.executorCrashPermille)) {
@@ -198,7 +203,37 @@ export class VirtualWorker extends VirtualPeer {
       for (const object of job.program.passes) this.#hold(object, true);
       job.held = job.program.passes;
     }
-    return (job?.program.runMs ?? 0) * this.#traits.slowness;
+    const runMs = (job?.program.runMs ?? 0) * this.#traits.slowness;
+    if (!job?.run || !job.program.child) return runMs;
+    const { run, program } = job;
+    // A message later, as from a thread: by then it may not run any more.
+    const isRunning = () => this.#state.executors.get(executor)?.queue.first === key;
+    this.after(1, () => {
+      if (!isRunning()) return;
+      this.#awaitChild(run, program.child!, executor, () => {
+        // What was left waiting when its order ended concerns nobody.
+        if (!isRunning()) return;
+        const { task, attempt } = run;
+        this.#feed({ type: "executor-resumed", executor });
+        this.send({ type: "task-resumed", task, attempt });
+        resume(runMs);
+      });
+    });
+    return "waits";
+  }
+
+  /** Code of this task submits another one and waits for it: its CPUs are lent meanwhile. */
+  #awaitChild(run: Run, child: Program, executor: ExecutorId, resume: () => void): void {
+    const { task: parent, attempt, callable } = run;
+    const task = this.newId<TaskId>();
+    const object = task as string as ObjectId;
+    this.send({ type: "submit", task, callable, args: encode(child), parent });
+    this.#feed({ type: "executor-blocked", executor });
+    this.send({ type: "task-blocked", task: parent, attempt });
+    this.locate(object, () => {
+      this.send({ type: "release", objects: [object] });
+      resume();
+    });
   }
 
   #finish(key: OrderKey): Outcome | undefined {

@@ -1,7 +1,6 @@
 import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { PeerId } from "../../shared/ids.ts";
-import type { Demands } from "../../shared/protocol/schema.ts";
 import { change, fits } from "../../shared/worker/machine/amounts.ts";
 import { rankOf } from "./choices.ts";
 import { staysFirst } from "./policy/hybrid.ts";

@@ -221,10 +221,14 @@ export class DriverPlan {
     };
   }
 
-  /** With tasks that it submits and waits for. Only CPUs are lent: other demands might never be met. */
-  #nested({ demands, kind }: Define, program: Program): Program {
-    const { gpuMilli, memoryBytes, custom } = demands;
-    if (kind !== "function" || gpuMilli + memoryBytes > 0 || custom) return program;
+  /**
+   * With tasks that it submits and waits for. Only CPUs are lent, and the parts of one worker that are
+   * reserved for groups share its executors: other nested tasks might wait for each other.
+   */
+  #nested(callable: Define, program: Program): Program {
+    const { gpuMilli, memoryBytes, custom } = callable.demands;
+    const hasOnlyCpus = gpuMilli + memoryBytes === 0 && !custom;
+    if (callable.kind !== "function" || groupOf(callable) || !hasOnlyCpus) return program;
     let nested = program;
     for (let depth = 1 + this.#world.below(NESTED_DEPTH_MAX); depth > 0; depth--) {
       nested = { ...program, passes: [], puts: 0, child: nested };

@@ -102,8 +102,8 @@ export class Submissions {
     }
     const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
     const payload = { callable, args, dependencies, held };
-    const depth = parent && depthBelow(parent, scheduler);
-    this.#start(task, depth === undefined ? payload : { ...payload, parent, depth });
+    if (!parent) return this.#start(task, payload);
+    this.#start(task, { ...payload, parent, depth: depthBelow(parent, scheduler) });
   }
 
   /** @returns whether it is to be constructed: its name may be taken. */

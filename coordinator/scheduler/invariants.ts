@@ -165,9 +165,14 @@ function checkPlacementGroups(state: SchedulerState): void {
     if (strategy === "strictPack") invariant(different <= 1, `${id}: not packed`);
     if (strategy === "strictSpread") invariant(different === hosts.length, `${id}: not spread`);
     invariant(state.jobs.get(group.job)?.placementGroups.has(group), `${id}: its job disowns it`);
-    for (const { place, index } of bundles) {
-      if (place) invariant(isThere(state, place), `${id}: the host of bundle ${index} has left`);
+    for (const { place, index, shape } of bundles) {
+      if (!place) continue;
+      invariant(isThere(state, place), `${id}: the host of bundle ${index} has left`);
+      invariant(rankOf(place.host!, shape) >= 0, `${id}: bundle ${index} may not be on its host`);
     }
+  }
+  for (const group of state.untriedGroups) {
+    invariant(state.pendingGroups.has(group), `${group.id}: is tried and does not wait`);
   }
   const reserved = [...state.workers.values()].reduce((sum, { bundles }) => sum + bundles.size, 0);
   invariant(reserved === places, "workers reserve bundles of no group");

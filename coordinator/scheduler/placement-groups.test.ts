@@ -75,6 +75,44 @@ describe("a placement group", () => {
     expect(scheduler.feed({ type: "task-blocked", ...blocked })).toEqual([READY]);
   });
 
+  test("has its turn, however many before it find no place", () => {
+    const scheduler = new TestScheduler();
+    scheduler.join("w1", cpus(4));
+    scheduler.define("f");
+    scheduler.submit("t", "f");
+    const add = (group: string, size: number) => {
+      const bundles = [{ demands: cpus(size), labels: {} }];
+      const about = { job: "d" as JobId, name: group, strategy: "pack", bundles } as const;
+      return scheduler.feed({
+        type: "placement-group-created",
+        group: group as GroupId,
+        ...about,
+      });
+    };
+    // What runs keeps them out.
+    for (let i = 0; i < 9; i++) expect(add(`d.big${i}`, 4)).toEqual([]);
+    const effects = add("d.small", 3);
+    for (let i = 1; i < 3; i++) effects.push(...scheduler.tick(i));
+    expect(effects).toEqual([{ type: "placement-group-ready", group: "d.small" }]);
+    // All are tried once, and then none before there is more room.
+    expect(scheduler.state.untriedGroups.size).toBe(0);
+  });
+
+  test("that is packed has each bundle where its own labels want it", () => {
+    const scheduler = new TestScheduler();
+    // There is room for all where the first wants to be.
+    scheduler.join("w1", cpus(8), { zone: "a" });
+    scheduler.join("w2", cpus(2), { zone: "b" });
+    const labelled = ["a", "b", "a"].map((zone) => ({
+      demands: cpus(zone === "a" ? 1 : 2),
+      labels: { zone },
+    }));
+    const about = { job: "d" as JobId, name: "trainers", strategy: "pack" } as const;
+    const event = { type: "placement-group-created", group: G, ...about } as const;
+    scheduler.feed({ ...event, bundles: labelled });
+    expect(places(scheduler)).toEqual(["w1", "w2", "w1"]);
+  });
+
   test("is not kept waiting by a stream of short tasks that are given ahead", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(1));

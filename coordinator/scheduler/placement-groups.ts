@@ -1,5 +1,5 @@
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
-import type { Demands, WireError } from "../../shared/protocol/schema.ts";
+import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import type { ActorId } from "../../shared/ids.ts";
 import { rankOf } from "./choices.ts";
 import { buryActor } from "./actors.ts";
@@ -29,7 +29,7 @@ import type {
  * placed like an actor: where there is room now and nothing was taken ahead.
  */
 
-/** Groups that are tried when room is made, and workers looked at for one bundle. */
+/** Groups that are tried at one event, and workers looked at for one bundle. */
 const TRIED_MAX = 4;
 const LOOKED_AT_MAX = 4_096;
 
@@ -42,6 +42,8 @@ export function createGroup(state: SchedulerState, event: Created): void {
     const shape = joinShape(state, { demands, labels, isActor: true });
     return { index, demands, shape, place: undefined };
   });
+  // Bundles that want different labels may still share workers, but not by one look.
+  const isTogether = isPacked(strategy) && wantSameLabels(event.bundles);
   const together = { demands: sumOf(event.bundles), labels: event.bundles[0]!.labels };
   const group: PlacementGroupRecord = {
     id,
@@ -49,7 +51,7 @@ export function createGroup(state: SchedulerState, event: Created): void {
     name,
     strategy,
     bundles,
-    together: isPacked(strategy) ? joinShape(state, { ...together, isActor: true }) : undefined,
+    together: isTogether ? joinShape(state, { ...together, isActor: true }) : undefined,
     classes: new Set(),
     wasPlaced: false,
     isHopeless: false,
@@ -70,6 +72,14 @@ function sumOf(bundles: Created["bundles"]): Demands {
   return { ...total, custom: Object.fromEntries(custom) };
 }
 
+/** Whether a worker that one of them may be on will do for all of them. */
+export function wantSameLabels(bundles: readonly { readonly labels?: Labels }[]): boolean {
+  const wishes = bundles.map(({ labels = {} }) =>
+    JSON.stringify(Object.entries(labels).toSorted()),
+  );
+  return new Set(wishes).size <= 1;
+}
+
 /** Some of its bundles have no place. */
 function awaitRoom(state: SchedulerState, group: PlacementGroupRecord): void {
   state.pendingGroups.add(group);
@@ -87,12 +97,20 @@ export function judgePending(state: SchedulerState): void {
   for (const group of state.pendingGroups) judge(state, group);
 }
 
-/** Give places to groups that wait, the oldest first. Does nothing unless room was made. */
+/**
+ * Give places to groups that wait. When room was made each of them is tried once, the oldest first,
+ * a few at a time: those that are left have their turn at the next events, before others have another.
+ */
 export function placeGroups(state: SchedulerState, atMs: number, effects: SchedulerEffect[]): void {
+  const { untriedGroups } = state;
+  if (state.isRoomMade) for (const group of state.pendingGroups) untriedGroups.add(group);
   state.isRoomMade = false;
   let tried = 0;
-  for (const group of state.pendingGroups) {
+  for (const group of untriedGroups) {
+    if (tried === TRIED_MAX) return;
+    untriedGroups.delete(group);
     if (group.isHopeless) continue;
+    tried += 1;
     const hosts = planFor(group, presentFleet(group));
     if (hosts) {
       state.pendingGroups.delete(group);
@@ -101,8 +119,6 @@ export function placeGroups(state: SchedulerState, atMs: number, effects: Schedu
       if (!group.wasPlaced) effects.push({ type: "placement-group-ready", group: group.id });
       group.wasPlaced = true;
     }
-    tried += 1;
-    if (tried === TRIED_MAX) return;
   }
 }
 
@@ -253,6 +269,7 @@ function dissolve(state: SchedulerState, group: PlacementGroupRecord): void {
   }
   if (group.together) leaveShape(state, group.together);
   state.pendingGroups.delete(group);
+  state.untriedGroups.delete(group);
   state.placementGroups.delete(group.id);
   state.jobs.get(group.job)?.placementGroups.delete(group);
 }

@@ -349,7 +349,7 @@ export function step(
   effects: SchedulerEffect[] = [],
 ): SchedulerEffect[] {
   (handlers[event.type] as Handler<SchedulerEvent["type"]>)(state, event, effects);
-  if (state.isRoomMade && state.pendingGroups.size > 0) placeGroups(state, event.atMs, effects);
+  if (state.pendingGroups.size > 0) placeGroups(state, event.atMs, effects);
   if (state.priorities.length > 0) placeReadyTasks(state, event.atMs, effects);
   return effects;
 }

@@ -233,7 +233,9 @@ export interface SchedulerState {
   readonly placementGroups: Map<GroupId, PlacementGroupRecord>;
   /** Exactly those with a bundle that has no place, oldest first. */
   readonly pendingGroups: LinkedSet<PlacementGroupRecord>;
-  /** Whether something became free since they were tried. */
+  /** Those of them that have not had their turn since something became free, in turn. */
+  readonly untriedGroups: Set<PlacementGroupRecord>;
+  /** Whether something became free, so that all of them are to be tried. */
   isRoomMade: boolean;
   /** By what they demand; see {@link Shape}. */
   readonly shapes: Map<string, Shape>;
@@ -432,6 +434,7 @@ export const emptySchedulerState = (): SchedulerState => ({
   workers: new Map(),
   placementGroups: new Map(),
   pendingGroups: new LinkedSet(),
+  untriedGroups: new Set(),
   isRoomMade: false,
   shapes: new Map(),
   readyShapes: new Map(),

@@ -424,11 +424,13 @@ export class ControlPlane {
 
   /** Classes of detached actors that nobody needs any more. */
   #forgetDetached(callables: readonly CallableId[]): void {
+    if (callables.length === 0) return;
+    this.nested.forget(callables);
     for (const callable of callables) {
       this.callables.delete(callable);
       this.#schedule({ type: "class-forgotten", id: callable });
     }
-    if (callables.length > 0) this.#queue.push({ type: "forget-callables", callables });
+    this.#queue.push({ type: "forget-callables", callables });
   }
 
   #accept(task: TaskId, worker: PeerId): void {

@@ -46,7 +46,8 @@ test("a worker acts in no other job", () => {
   const mesh = running();
   mesh.driver("e");
   mesh.define("e.f");
-  expect(() => mesh.submit("w1.0x0", "e.f", { parent })).toThrow(/not defined in this job/);
+  mesh.submit("w1.0x0", "e.f", { parent });
+  expect(mesh.located("w1")).toEqual(["w1.0x0 NOT_FOUND"]);
   mesh.submit("e.1", "e.f");
   const task = "e.1" as TaskId;
   expect(() => mesh.receive("w1", { type: "cancel-task", task, parent })).toThrow(/another job/);

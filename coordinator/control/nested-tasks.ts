@@ -38,7 +38,7 @@ export class NestedCallables {
   readonly #aliases = new Map<CallableId, CallableId>();
   readonly #jobs = new Map<
     JobId,
-    { readonly byKey: Map<string, CallableId>; readonly aliases: CallableId[] }
+    { readonly byKey: Map<string, CallableId>; readonly aliases: Set<CallableId> }
   >();
 
   resolve(callable: CallableId): CallableId {
@@ -61,7 +61,7 @@ export class NestedCallables {
     if (this.#aliases.has(define.callable)) return false;
     let defined = this.#jobs.get(job);
     if (!defined) {
-      defined = { byKey: new Map(), aliases: [] };
+      defined = { byKey: new Map(), aliases: new Set() };
       for (const { callable } of plane.scheduler.jobs.get(job)?.classes ?? []) {
         const one = plane.callables.get(callable);
         if (one) defined.byKey.set(keyOfDefine(one), callable);
@@ -76,13 +76,26 @@ export class NestedCallables {
       return true;
     }
     this.#aliases.set(define.callable, same);
-    defined.aliases.push(define.callable);
+    defined.aliases.add(define.callable);
     return false;
   }
 
   jobEnded(job: JobId): void {
     for (const alias of this.#jobs.get(job)?.aliases ?? []) this.#aliases.delete(alias);
     this.#jobs.delete(job);
+  }
+
+  /** These are gone, and are defined anew when they are wanted again. */
+  forget(callables: readonly CallableId[]): void {
+    const gone = new Set(callables);
+    for (const { byKey, aliases } of this.#jobs.values()) {
+      for (const [key, callable] of byKey) if (gone.has(callable)) byKey.delete(key);
+      for (const alias of aliases) {
+        if (!gone.has(this.#aliases.get(alias)!)) continue;
+        this.#aliases.delete(alias);
+        aliases.delete(alias);
+      }
+    }
   }
 
   get size(): number {

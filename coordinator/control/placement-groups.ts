@@ -4,6 +4,7 @@ import { encodeValue } from "../../shared/objects/codec.ts";
 import type { Define, PeerMessage } from "../../shared/protocol/messages.ts";
 import type { CreatePlacementGroup } from "../../shared/protocol/placement-messages.ts";
 import type { DirectoryEvent } from "../directory/types.ts";
+import { wantSameLabels } from "../scheduler/placement-groups.ts";
 import type { SchedulerEffect, SchedulerEvent, SchedulerState } from "../scheduler/types.ts";
 import { sealedFrom } from "./object-state.ts";
 import { requireMine } from "./object-messages.ts";
@@ -34,8 +35,7 @@ export function groupEventOf(
     return { type: "placement-group-removed", group, why: "its driver removed it" };
   }
   const { name, strategy, bundles } = message;
-  const wishes = new Set(bundles.map(({ labels = {} }) => JSON.stringify(labels)));
-  if (strategy === "strictPack" && wishes.size > 1) {
+  if (strategy === "strictPack" && !wantSameLabels(bundles)) {
     const text = `${group}: bundles of strictPack want one worker, so they want the same labels`;
     throw new MeshError("PROTOCOL_VIOLATION", text);
   }

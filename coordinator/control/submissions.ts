@@ -85,12 +85,20 @@ export class Submissions {
     const define = job && callables.get(callable);
     const owner = scheduler.classes.get(callable)?.job;
     const isDetached = owner === DETACHED_JOB && isMadeBy(submit.callable, from.peer);
-    if (job && (!define || (owner !== job && !isDetached))) {
-      throw new MeshError("PROTOCOL_VIOLATION", `${task}: ${callable} is not defined in this job`);
+    const isDefined = define !== undefined && (owner === job || isDetached);
+    const complaint = `${task}: ${callable} is not defined in this job`;
+    if (job && !isDefined && from.role === "driver") {
+      throw new MeshError("PROTOCOL_VIOLATION", complaint);
     }
     const unavailable = this.#firstUnavailable(dependencies, contained);
     const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
     this.#machines.direct({ type: "object-promised", ...promised });
+    if (job && !isDefined) {
+      // A worker passes on what the code of its tasks says, and that code waits for an answer. The
+      // definition may have come when the task that made it was not its worker's any more.
+      const message = `${complaint}; the task that defined it may have ended before that arrived: await what a task submits before it returns`;
+      return this.fail(task, { code: "NOT_FOUND", message });
+    }
     if (!define) {
       const message = `${task} was not run: the task that submitted it, ${parent}, is not on ${from.name} any more`;
       return this.fail(task, { code: "TASK_CANCELLED", message });

@@ -15,6 +15,7 @@ import type { BackendReport, ExecutorSpawner, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
 import { HostedActors } from "./hosted-actors.ts";
 import { MachineRunner } from "./machine-runner.ts";
+import { owes } from "./machine/running.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
 import { NestedWork } from "./nested-work.ts";
@@ -127,6 +128,7 @@ export class WorkerAgent {
       onEnded: (executor) => this.#nested.executorEnded(executor),
       onWaiting: (executor, isWaiting) => this.#nested.reportWaiting(executor, isWaiting),
       dispatch: (stimulus) => this.#machine.dispatch(stimulus),
+      owes: (executor, key) => owes(this.#machine.state, executor, key),
       admit: (outcome, deliver) => room.admit(outcome, deliver),
       fetch: (object) => this.#supply.get(object, { known: this.#nested.whereabouts(object) }),
       onBackendChosen: (report) => {

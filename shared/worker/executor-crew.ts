@@ -6,13 +6,15 @@ import type { NestedNews, ObjectBytes, Order } from "./executor-api.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import type { HeldRefs } from "./held-refs.ts";
 import type { Stimulus } from "./machine-runner.ts";
-import type { ExecutorId, Outcome } from "./machine/types.ts";
+import type { ExecutorId, OrderKey, Outcome } from "./machine/types.ts";
 import { numberOf } from "./nested-work.ts";
 
 export interface ExecutorCrewOptions {
   readonly spawner: ExecutorSpawner;
   readonly held: HeldRefs;
   dispatch(stimulus: Stimulus): void;
+  /** Whether the executor has what this is the outcome of. */
+  owes(executor: ExecutorId, key: OrderKey): boolean;
   /** Passes an outcome on when there is room for its value. */
   admit(outcome: Outcome, deliver: (outcome: Outcome) => void): void;
   /** The value behind a ref that user code holds. */
@@ -36,6 +38,8 @@ const WAIT_MS_MIN = 20;
 interface Member {
   readonly handle: ExecutorHandle;
   readonly defined: Set<CallableId>;
+  /** Outcomes that wait for room. */
+  readonly admitting: Set<OrderKey>;
   /** Given in this turn of the event loop; they leave together. */
   orders: Order[];
   /** What its code waits for: objects that are fetched, and any that are not made yet. */
@@ -69,8 +73,9 @@ export class ExecutorCrew {
         onOutcomes: (outcomes) => {
           // Whatever waited, the task did not wait for it.
           const member = this.#members.get(id);
-          if (member) this.#resumed(id, member);
-          for (const outcome of outcomes) this.#finished(id, outcome);
+          if (!member) return;
+          this.#resumed(id, member);
+          for (const outcome of outcomes) this.#finished(id, member, outcome);
         },
         onHold: (objects) => held.hold(id, objects),
         onExit: (actor) => options.dispatch({ type: "actor-exited", executor: id, actor }),
@@ -87,6 +92,7 @@ export class ExecutorCrew {
       this.#members.set(id, {
         handle,
         defined: new Set(),
+        admitting: new Set(),
         orders: [],
         waits: 0,
         isWaiting: false,
@@ -133,12 +139,17 @@ export class ExecutorCrew {
   }
 
   /** It may have to wait for room; the task lets go of what is inside at once. */
-  #finished(id: ExecutorId, outcome: Outcome): void {
-    const { held, dispatch, admit } = this.#options;
+  #finished(id: ExecutorId, { admitting }: Member, outcome: Outcome): void {
+    const { held, dispatch, admit, owes } = this.#options;
+    const { key } = outcome;
+    // User code is in there: it has no say about the orders of other executors, and one about its own.
+    if (admitting.has(key) || !owes(id, key)) return;
+    admitting.add(key);
     const contained = outcome.value?.contained ?? [];
-    const holder = `outcome ${outcome.key} of ${id}`;
+    const holder = `outcome ${key} of ${id}`;
     if (contained.length > 0) held.hold(holder, contained);
     admit(outcome, (admitted) => {
+      admitting.delete(key);
       dispatch({ type: "order-finished", executor: id, outcome: admitted });
       if (contained.length > 0) held.release(holder, contained);
     });

@@ -1,5 +1,5 @@
 import type { ActorId, TaskId } from "../../ids.ts";
-import type { ExecutorId, MachineState, OrderRecord } from "./types.ts";
+import type { ExecutorId, MachineState, OrderKey, OrderRecord } from "./types.ts";
 
 /** What a pool executor runs now: those behind it in the queue have not started. */
 export function runningOn(state: MachineState, id: ExecutorId): OrderRecord | undefined {
@@ -12,4 +12,10 @@ export function runsOn(state: MachineState, id: ExecutorId, parent: TaskId): boo
   const order = runningOn(state, id);
   if (order && order.kind !== "call" && order.task === parent) return true;
   return state.actors.get(parent as string as ActorId)?.executor === id;
+}
+
+/** Whether the executor is to give an outcome of that name: of an order that it has, or of an end. */
+export function owes({ executors }: MachineState, id: ExecutorId, key: OrderKey): boolean {
+  const executor = executors.get(id);
+  return executor !== undefined && (executor.queue.has(key) || executor.endings.has(key));
 }

@@ -6,6 +6,9 @@ import type { GetOptions, ObjectRef } from "../../shared/driver/object-ref.ts";
 export type PoolCall<Actor, Value, Result> = (actor: Actor, value: Value) => ObjectRef<Result>;
 
 interface Job<Actor> {
+  /** The how-manieth it is. */
+  readonly number: number;
+  hasEnded: boolean;
   readonly start: (actor: Actor) => ObjectRef;
   readonly started: Promise<ObjectRef>;
   readonly begin: (ref: ObjectRef) => void;
@@ -23,10 +26,12 @@ interface Job<Actor> {
 export class ActorPool<Actor extends object> {
   readonly #mesh: Mesh;
   readonly #idle: Actor[];
-  /** Started or waiting, oldest first. */
-  readonly #jobs = new Set<Job<Actor>>();
+  /** Those whose results nobody has asked for, oldest first. */
+  #jobs = new Set<Job<Actor>>();
+  #submitted = 0;
   readonly #waiting: Job<Actor>[] = [];
-  readonly #ended: Job<Actor>[] = [];
+  /** Those of them that have ended, in that order. */
+  readonly #ended = new Set<Job<Actor>>();
   #onEnded: (() => void)[] = [];
 
   constructor(mesh: Mesh, actors: Iterable<Actor>) {
@@ -61,13 +66,20 @@ export class ActorPool<Actor extends object> {
       fail = reject;
     });
     started.catch(() => undefined);
-    const job: Job<Actor> = { start: (actor) => call(actor, value), started, begin, fail };
+    const job: Job<Actor> = {
+      number: this.#submitted++,
+      hasEnded: false,
+      start: (actor) => call(actor, value),
+      started,
+      begin,
+      fail,
+    };
     this.#jobs.add(job);
     this.#waiting.push(job);
     this.#startWaiting();
   }
 
-  /** Whether a result is there or will be. */
+  /** Whether a result that nobody has asked for is there or will be. */
   hasNext(): boolean {
     return this.#jobs.size > 0;
   }
@@ -79,14 +91,19 @@ export class ActorPool<Actor extends object> {
   async getNext<Result = unknown>(options: GetOptions = {}): Promise<Result> {
     const [job] = this.#jobs;
     if (!job) throw nothingSubmitted();
-    return this.#take(job, options) as Promise<Result>;
+    return this.#take(job, deadlineIn(options)) as Promise<Result>;
   }
 
   /** A result that was not given yet: of those that are there, the one that came first. */
   async getNextUnordered<Result = unknown>(options: GetOptions = {}): Promise<Result> {
-    if (this.#jobs.size === 0) throw nothingSubmitted();
-    while (this.#ended.length === 0) await this.#whenEnded(options.timeoutMs);
-    return this.#take(this.#ended[0]!, options) as Promise<Result>;
+    const deadline = deadlineIn(options);
+    for (;;) {
+      // Others who ask at the same time may have been faster.
+      if (this.#jobs.size === 0) throw nothingSubmitted();
+      const [job] = this.#ended;
+      if (job) return this.#take(job, deadline) as Promise<Result>;
+      await this.#whenEnded(deadline);
+    }
   }
 
   /** Whether an actor has nothing to do. */
@@ -119,51 +136,51 @@ export class ActorPool<Actor extends object> {
     } catch (error) {
       job.fail(error);
     }
-    if (this.#jobs.has(job)) this.#ended.push(job);
-    const waiting = this.#onEnded;
-    this.#onEnded = [];
-    for (const wake of waiting) wake();
+    job.hasEnded = true;
+    if (this.#jobs.has(job)) this.#ended.add(job);
+    this.#wake();
     this.push(actor);
   }
 
-  async #take(job: Job<Actor>, options: GetOptions): Promise<unknown> {
-    const value = await this.#settled(job, options).catch((error: unknown) => {
-      // It can be asked for again.
-      if (MeshError.is(error) && error.code === "TIMEOUT") throw error;
-      this.#drop(job);
-      throw error;
-    });
-    this.#drop(job);
-    return value;
-  }
-
-  async #settled(job: Job<Actor>, options: GetOptions): Promise<unknown> {
-    const { timeoutMs } = options;
-    const startedMs = performance.now();
-    while (this.#waiting.includes(job)) await this.#whenEnded(timeoutMs);
-    const leftMs =
-      timeoutMs === undefined
-        ? undefined
-        : Math.max(1, timeoutMs - (performance.now() - startedMs));
-    return this.#mesh.get(await job.started, leftMs === undefined ? {} : { timeoutMs: leftMs });
-  }
-
-  #drop(job: Job<Actor>): void {
+  /** Its result is for one caller alone, unless that one gives up waiting. */
+  async #take(job: Job<Actor>, deadline: Deadline): Promise<unknown> {
     this.#jobs.delete(job);
-    const at = this.#ended.indexOf(job);
-    if (at >= 0) this.#ended.splice(at, 1);
+    this.#ended.delete(job);
+    try {
+      while (this.#waiting.includes(job)) await this.#whenEnded(deadline);
+      const leftMs = leftOf(deadline);
+      const limit = leftMs === undefined ? {} : { timeoutMs: Math.max(1, leftMs) };
+      return await this.#mesh.get(await job.started, limit);
+    } catch (error) {
+      if (MeshError.is(error) && error.code === "TIMEOUT") this.#putBack(job);
+      throw error;
+    }
+  }
+
+  /** It can be asked for again, in its old turn. */
+  #putBack(job: Job<Actor>): void {
+    this.#jobs = new Set([...this.#jobs, job].toSorted((a, b) => a.number - b.number));
+    if (!job.hasEnded) return;
+    this.#ended.add(job);
+    this.#wake();
+  }
+
+  /** Something may have changed for those who wait. */
+  #wake(): void {
+    const waiting = this.#onEnded;
+    this.#onEnded = [];
+    for (const wake of waiting) wake();
   }
 
   /** Until some call has ended. */
-  #whenEnded(timeoutMs: number | undefined): Promise<void> {
+  #whenEnded(deadline: Deadline): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer =
-        timeoutMs === undefined
-          ? undefined
-          : setTimeout(() => {
-              const message = `none of the pool's calls has ended within ${timeoutMs} ms`;
-              reject(new MeshError("TIMEOUT", message));
-            }, timeoutMs);
+        deadline &&
+        setTimeout(() => {
+          const message = `none of the pool's calls has ended within ${deadline.timeoutMs} ms`;
+          reject(new MeshError("TIMEOUT", message));
+        }, leftOf(deadline));
       this.#onEnded.push(() => {
         clearTimeout(timer);
         resolve();
@@ -171,6 +188,15 @@ export class ActorPool<Actor extends object> {
     });
   }
 }
+
+/** When to give up, however often something else happens before. */
+type Deadline = { readonly atMs: number; readonly timeoutMs: number } | undefined;
+
+const deadlineIn = ({ timeoutMs }: GetOptions): Deadline =>
+  timeoutMs === undefined ? undefined : { atMs: performance.now() + timeoutMs, timeoutMs };
+
+const leftOf = (deadline: Deadline): number | undefined =>
+  deadline && Math.max(0, deadline.atMs - performance.now());
 
 const nothingSubmitted = (): MeshError =>
   new MeshError("NOT_FOUND", "the pool has no result to come: submit something first");

@@ -418,7 +418,7 @@ export class ControlPlane {
       this.#ports.send(worker, define, define.source.length);
     }
     const { callable } = define;
-    const run = runMessage({ task, attempt, callable }, { ...payload, state }, this);
+    const run = runMessage({ task, attempt, callable }, payload, state, this);
     this.#ports.send(worker, run.message, run.valueBytes);
   }
 

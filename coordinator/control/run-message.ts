@@ -11,10 +11,18 @@ const INLINE_BYTES_PER_RUN_MAX = 2 ** 20;
 /** The order that makes a worker run an attempt, with what is known now of its arguments. */
 export function runMessage(
   attempt: { readonly task: TaskId; readonly attempt: number; readonly callable: CallableId },
-  { args, dependencies: ofCall, state }: Payload & { readonly state: ObjectId | undefined },
+  { args, dependencies: ofCall }: Payload,
+  state: ObjectId | undefined,
   { directory, sharing }: { readonly directory: DirectoryState; readonly sharing: Sharing },
 ): { readonly message: Run; readonly valueBytes: number } {
-  const message: Run = { type: "run", ...attempt, args };
+  // One shape for all that are simple: the encoder knows it by sight.
+  const message: Run = {
+    type: "run",
+    task: attempt.task,
+    attempt: attempt.attempt,
+    callable: attempt.callable,
+    args,
+  };
   const dependencies = state ? [...ofCall, state] : ofCall;
   if (state) message.restores = true;
   if (dependencies.length === 0) return { message, valueBytes: args.byteLength };

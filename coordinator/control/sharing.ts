@@ -92,8 +92,11 @@ export class Sharing {
     const state = record ? this.stateOf(record) : { object, error: freed(object) };
     const worker = record?.madeBy;
     const valueBytes = state.inline?.byteLength ?? 0;
-    const located = { type: "object-located", state } as const;
-    this.#ports.send(peer, worker ? { ...located, worker } : located, valueBytes);
+    this.#ports.send(
+      peer,
+      worker ? { type: "object-located", state, worker } : { type: "object-located", state },
+      valueBytes,
+    );
   }
 
   /** Copies are not wanted any more. */

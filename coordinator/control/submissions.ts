@@ -271,16 +271,17 @@ export class Submissions {
     if (held.length > 0) this.#machines.direct({ type: "task-held", objects: held });
     const missing = this.pendingOf(dependencies);
     const atMs = this.#plane.nowMs;
-    const event = { type: "task-submitted", task, class: this.#classOf(payload), missing } as const;
     const near = dependencies.length > 0 && nearTo(this.#plane.directory, dependencies);
+    const type = "task-submitted";
+    const classId = this.#classOf(payload);
     if (again || parent || near) {
       const more = {
         ...(again ? { again } : {}),
         ...(parent ? { parent } : {}),
         ...(near ? { near } : {}),
       };
-      this.#machines.schedule({ ...event, ...more, atMs });
-    } else this.#machines.schedule({ ...event, atMs });
+      this.#machines.schedule({ type, task, class: classId, missing, atMs, ...more });
+    } else this.#machines.schedule({ type, task, class: classId, missing, atMs });
   }
 
   /** Tasks that tasks submit have a class of their own, made when the first one comes. */

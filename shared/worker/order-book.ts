@@ -48,7 +48,14 @@ export class OrderBook {
     const base = { key, callable: run.callable, args: run.args, dependencies: NONE };
     const order: OpenOrder["order"] =
       callable.kind === "function"
-        ? { ...base, kind: "task", task: run.task }
+        ? {
+            key,
+            kind: "task",
+            callable: run.callable,
+            task: run.task,
+            args: run.args,
+            dependencies: NONE,
+          }
         : {
             ...base,
             kind: "create-actor",
@@ -120,6 +127,8 @@ export class OrderBook {
 
   #open(open: OpenOrder, states: readonly ObjectState[] = []): OpenOrder {
     const { order, dependencies } = open;
+    this.#orders.set(order.key, open);
+    if (dependencies.length === 0) return open;
     const sizes = new Map(states.map(({ object, sizeBytes }) => [object, sizeBytes]));
     const stored = dependencies.filter((object) => !open.bytes.has(object));
     this.#pins.open(
@@ -138,7 +147,6 @@ export class OrderBook {
     for (const state of states) {
       if (this.#waiting.has(state.object)) this.#whereabouts.set(state.object, state);
     }
-    this.#orders.set(order.key, open);
     return open;
   }
 }

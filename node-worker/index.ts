@@ -63,7 +63,7 @@ export interface NodeWorker {
 const DIAL_MS_MAX = 10_000;
 /** Of the store: shared memory that passes through an executor before its garbage is collected. */
 const COLLECT_SHARE = 1 / 32;
-const COLLECT_BYTES_MIN = 8 * 2 ** 20;
+const COLLECT_BYTES_MIN = 4 * 2 ** 20;
 /** Executors kept warm: enough for the first tasks, the others start in tens of milliseconds. */
 const EXECUTORS_WARM = 2;
 /**

@@ -65,17 +65,38 @@ test("a task whose arguments are on a worker that left goes elsewhere", () => {
   expect(submitNear(scheduler, "a", ["gone", MB])).toEqual(["a on w1"]);
 });
 
-test("the last tasks of many are not left to a worker that is ten times slower", () => {
+/** Two workers that have run as many tasks as say something: the second takes so long for one. */
+function fastAndOther(otherMs: readonly [first: number, second: number]): TestScheduler {
   const scheduler = new TestScheduler();
   scheduler.define("f");
   scheduler.join("fast", cpus(1));
   scheduler.join("slow", cpus(1));
-  scheduler.submit("a", "f");
-  scheduler.submit("b", "f");
-  scheduler.nowMs = 100;
-  scheduler.done("fast", "a", 0, 100);
+  for (const [round, ranForMs] of otherMs.entries()) {
+    scheduler.submit(`a${round}`, "f");
+    scheduler.submit(`b${round}`, "f");
+    scheduler.done("fast", `a${round}`, 0, 100);
+    scheduler.nowMs += ranForMs;
+    scheduler.done("slow", `b${round}`, 0, ranForMs);
+  }
   scheduler.nowMs = 1_000;
-  scheduler.done("slow", "b", 0, 1_000);
+  return scheduler;
+}
+
+test("the first task of a class on a worker says nothing of its speed: it loads what the class needs", () => {
+  const scheduler = fastAndOther([800, 100]);
+  expect(runsIn(scheduler.submit("c", "f"))).toEqual(["c on fast"]);
+  expect(runsIn(scheduler.submit("d", "f"))).toEqual(["d on slow"]);
+});
+
+test("a worker that was slow and has long had no work is tried again", () => {
+  const scheduler = fastAndOther([100, 900]);
+  scheduler.nowMs = 10_000;
+  expect(runsIn(scheduler.submit("c", "f"))).toEqual(["c on fast"]);
+  expect(runsIn(scheduler.submit("d", "f"))).toEqual(["d on slow"]);
+});
+
+test("the last tasks of many are not left to a worker that is ten times slower", () => {
+  const scheduler = fastAndOther([100, 900]);
   expect(runsIn(scheduler.submit("c", "f"))).toEqual(["c on fast"]);
   expect(runsIn(scheduler.submit("d", "f"))).toEqual([]);
   scheduler.nowMs = 1_100;

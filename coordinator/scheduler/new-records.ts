@@ -65,6 +65,7 @@ export function newClass(
     servedMs: 0,
     turn: 0,
     averageMs: undefined,
+    isAverageCold: false,
     stuck: undefined,
   };
 }

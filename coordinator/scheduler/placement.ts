@@ -6,7 +6,7 @@ import { rankOf } from "./choices.ts";
 import { staysFirst } from "./policy/hybrid.ts";
 import { PASSED_OVER_MAX } from "./policy/locality.ts";
 import { aheadUsMax } from "./policy/prefetch.ts";
-import { isLeftToOthers, slotsOf, type Speed } from "./policy/speed.ts";
+import { isKnown, isLeftToOthers, slotsOf, type Speed } from "./policy/speed.ts";
 import { SLOT } from "./types.ts";
 import type {
   PlacementGroupRecord,
@@ -208,7 +208,7 @@ function standIn(wish: Wish, pool: Pool): WorkerRecord | undefined {
 function standsBy(worker: WorkerRecord, { group, task, atMs }: Wish, pool: Pool): boolean {
   const { averageMs, isActor, queue, shape } = group;
   const { speed, capacity } = worker;
-  if (isActor || averageMs === undefined) return false;
+  if (isActor || averageMs === undefined || !isKnown(speed, averageMs, atMs)) return false;
   const load = { queued: Math.max(1, queue.size), all: pool.throughput };
   if (!isLeftToOthers(speed, slotsOf(capacity, shape.demands), load)) return false;
   const unservedMs = atMs - Math.max(group.servedMs, task.submittedMs);

@@ -35,7 +35,7 @@ import {
 import { abandon, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
 import { addNear } from "./policy/locality.ts";
-import { learnRoundTrip, learnSpeed } from "./policy/speed.ts";
+import { learnRoundTrip, learnSpeed, warmsUp } from "./policy/speed.ts";
 import { leaveShape, offer, republish, withdraw } from "./shapes.ts";
 import type {
   SchedulerEffect,
@@ -203,7 +203,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     host.tasksDone += 1;
     state.counters.done += 1;
     if (!task.isAhead) learnRoundTrip(host.speed, Math.max(0, atMs - task.launchedMs - ranForMs));
-    if (!group.isActor && !group.waits) learn(state, host, { group, ranForMs });
+    if (!group.isActor && !group.waits) learn(state, host, { group, ranForMs, atMs });
     if (group.isActor) {
       settleIn(task);
       state.leased.delete(task);
@@ -397,13 +397,18 @@ function awaitObjects(state: SchedulerState, task: TaskRecord, missing: readonly
 function learn(
   state: SchedulerState,
   host: WorkerRecord,
-  { group, ranForMs }: { readonly group: SchedulingClass; readonly ranForMs: number },
+  { group, ranForMs, atMs }: { group: SchedulingClass; ranForMs: number; atMs: number },
 ): void {
   const { speed } = host;
+  const isFirst = warmsUp(speed, group.callable);
+  if (isFirst && group.averageMs !== undefined) return;
+  if (isFirst || group.isAverageCold) group.averageMs = ranForMs / speed.slowness;
+  group.isAverageCold = isFirst;
+  if (isFirst) return;
   if (learnSpeed(speed, group.averageMs, ranForMs)) republish(state, host);
+  speed.sampledMs = atMs;
   const fairMs = ranForMs / speed.slowness;
-  group.averageMs ??= fairMs;
-  group.averageMs += AVERAGE_WEIGHT * (fairMs - group.averageMs);
+  group.averageMs! += AVERAGE_WEIGHT * (fairMs - group.averageMs!);
 }
 
 /** It has just lost a task of this class: try another first. */

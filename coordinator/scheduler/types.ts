@@ -108,6 +108,8 @@ export interface SchedulingClass {
   turn: number;
   /** Moving average of how long its tasks run on a worker of average speed, once one has ended. */
   averageMs: number | undefined;
+  /** It is from the first task on its worker, which had to load what it needs. */
+  isAverageCold: boolean;
   /** Set while its tasks wait although no worker could ever run them. */
   stuck: { readonly sinceMs: number; readonly joined: number; warned: boolean } | undefined;
 }

@@ -1,3 +1,4 @@
+import type { CallableId } from "../../../shared/ids.ts";
 import type { Demands } from "../../../shared/protocol/schema.ts";
 
 /**
@@ -6,6 +7,8 @@ import type { Demands } from "../../../shared/protocol/schema.ts";
  * Assumptions: tasks of one class take about equally long on one machine, and a machine that is slow
  * at one class is about as slow at the others. So a worker has one factor, learnt from how long its
  * tasks ran against the average of their class; a class's average is kept for a worker of factor 1.
+ * The first task of a class on a worker loads and compiles what it needs, so it says nothing of that;
+ * and what was learnt long ago may not be so any more, so a worker that stands by is tried again.
  */
 export interface Speed {
   /** Running time in proportion to the average of the class: 10 is ten times slower. */
@@ -13,6 +16,10 @@ export interface Speed {
   /** What the pools reckon with: follows `slowness` in steps, because a step costs all shapes. */
   published: number;
   samples: number;
+  /** Classes of which a task has ended here. Made for the first. */
+  warmFor: Set<CallableId> | undefined;
+  /** When the last sample was taken. */
+  sampledMs: number;
   /** The way to the worker and back with all that is on it: the shortest that was seen lately. */
   roundTripMs: number;
 }
@@ -21,17 +28,39 @@ export const unknownSpeed = (): Speed => ({
   slowness: 1,
   published: 1,
   samples: 0,
+  warmFor: undefined,
+  sampledMs: 0,
   roundTripMs: 0,
 });
 
 /** Weight of the newest sample, once there are several. */
 const WEIGHT = 0.2;
 const SLOWNESS_MAX = 64;
+/** Above it, a worker forgets which classes it has run: their next tasks say nothing then. */
+const WARM_CLASSES_MAX = 1_024;
 /** Shorter runs say more about the clock than about the machine. */
 const TOLD_MS_MIN = 0.5;
 const STEP = 1.15;
 /** A wait may rise slowly: one answer that took long was held up by something else. */
 const ROUND_TRIP_WEIGHT = 0.05;
+
+/** A task of this class has ended. @returns whether it was the first here. */
+export function warmsUp(speed: Speed, callable: CallableId): boolean {
+  if (speed.warmFor?.has(callable)) return false;
+  if ((speed.warmFor?.size ?? 0) >= WARM_CLASSES_MAX) speed.warmFor = undefined;
+  (speed.warmFor ??= new Set()).add(callable);
+  return true;
+}
+
+/** What is known of a worker that has got no work is out of date after so many of its tasks' times. */
+const TRIED_AGAIN_AFTER = 5;
+const TRIED_AGAIN_MS_MIN = 1_000;
+
+/** Whether so much is known of a worker, and so lately, that work may be kept from it. */
+export const isKnown = (speed: Speed, averageMs: number, atMs: number): boolean =>
+  speed.samples > 0 &&
+  atMs - speed.sampledMs <
+    Math.max(TRIED_AGAIN_MS_MIN, TRIED_AGAIN_AFTER * averageMs * speed.published);
 
 /** A task of a class with this average ran so long. @returns whether `published` has to follow. */
 export function learnSpeed(speed: Speed, averageMs: number | undefined, ranForMs: number): boolean {

@@ -20,6 +20,7 @@ import {
 } from "./placement.ts";
 import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
+import { learn } from "./learn.ts";
 import { lend } from "./lending.ts";
 import { jobOf, newClass, newWorker } from "./new-records.ts";
 import {
@@ -35,8 +36,8 @@ import {
 import { abandon, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
 import { addNear } from "./policy/locality.ts";
-import { learnRoundTrip, learnSpeed, warmsUp } from "./policy/speed.ts";
-import { leaveShape, offer, republish, withdraw } from "./shapes.ts";
+import { learnRoundTrip } from "./policy/speed.ts";
+import { leaveShape, offer, withdraw } from "./shapes.ts";
 import type {
   SchedulerEffect,
   SchedulerEvent,
@@ -55,8 +56,6 @@ export const LEASE_MS_MAX = 90_000;
 /** How long tasks that nobody can run wait before the driver is warned. */
 export const WARN_AFTER_MS = 5_000;
 
-/** Weight of the newest running time in a class's average. */
-const AVERAGE_WEIGHT = 0.2;
 /** Times that workers may fail to get an argument that exists, before it counts as a lost attempt. */
 const RETURNS_MAX = 3;
 
@@ -391,24 +390,6 @@ function awaitObjects(state: SchedulerState, task: TaskRecord, missing: readonly
     if (dependents) dependents.add(task);
     else state.dependents.set(object, new Set([task]));
   }
-}
-
-/** A task of the class ran so long there: news about the class, and about the worker. */
-function learn(
-  state: SchedulerState,
-  host: WorkerRecord,
-  { group, ranForMs, atMs }: { group: SchedulingClass; ranForMs: number; atMs: number },
-): void {
-  const { speed } = host;
-  const isFirst = warmsUp(speed, group.callable);
-  if (isFirst && group.averageMs !== undefined) return;
-  if (isFirst || group.isAverageCold) group.averageMs = ranForMs / speed.slowness;
-  group.isAverageCold = isFirst;
-  if (isFirst) return;
-  if (learnSpeed(speed, group.averageMs, ranForMs)) republish(state, host);
-  speed.sampledMs = atMs;
-  const fairMs = ranForMs / speed.slowness;
-  group.averageMs! += AVERAGE_WEIGHT * (fairMs - group.averageMs!);
 }
 
 /** It has just lost a task of this class: try another first. */

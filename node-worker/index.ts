@@ -199,9 +199,16 @@ class Host implements NodeWorker {
 
 const allocateShared = (sizeBytes: number) => new Uint8Array(new SharedArrayBuffer(sizeBytes));
 
+/** Of the store's limit, this is left to what passes through: values that executors make or read. */
+const PASSING_SHARE = 1 / 8;
+const PASSING_BYTES_MAX = 64 * 2 ** 20;
+
+const objectBytesWithin = (storeBytes: number): number =>
+  storeBytes - Math.min(storeBytes * PASSING_SHARE, PASSING_BYTES_MAX);
+
 function newStore({ storeBytesMax, spillDir, spillBytesMax }: NodeWorkerOptions): LocalStore {
   return new LocalStore({
-    bytesMax: storeBytesMax ?? defaultStoreBytes(),
+    bytesMax: objectBytesWithin(storeBytesMax ?? defaultStoreBytes()),
     ...(spillBytesMax === undefined ? {} : { diskBytesMax: spillBytesMax }),
     spill: new FileSpill(new NodeSpillFiles(new SpillFolder(spillDir))),
     allocate: allocateShared,

@@ -1,7 +1,7 @@
 import type { ObjectBytes, Order } from "./executor-api.ts";
 
 /** Most of what a task uses is found by a minor collection; the rest by a major one, now and then. */
-const MINOR_PER_MAJOR = 4;
+const MINOR_PER_MAJOR = 2;
 
 export interface MeterPlatform {
   /** Call back when what runs now has let go of what it used. */

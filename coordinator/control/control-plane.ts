@@ -347,6 +347,8 @@ export class ControlPlane {
         const { worker, ...order } = effect;
         return this.#ports.send(worker, order, 0);
       }
+      case "recall-runs":
+        return this.#ports.send(effect.worker, { type: "recall-runs", tasks: effect.tasks }, 0);
       case "accept-result":
         this.settled.note(effect, this.peers.get(effect.worker)?.name, this.#nowMs);
         return this.#accept(effect.task, effect.worker);

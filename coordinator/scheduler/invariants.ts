@@ -213,6 +213,13 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   invariant(aheadUs === worker.aheadUs, `${id}: the time ahead is wrong`);
   invariant(plain(used) === plain(worker.used), `${id}: used is wrong`);
   invariant(plain(held) === plain(worker.held), `${id}: held is wrong`);
+  invariant(
+    worker.prefetched.size === 0 || state.ahead.has(worker),
+    `${id}: has work ahead, unseen`,
+  );
+  for (const task of worker.recalled ?? []) {
+    invariant(worker.assigned.has(task), `${id}: is to return ${task.id}, which it has not`);
+  }
   for (const task of worker.prefetched) {
     invariant(worker.assigned.has(task), `${id}: prefetched ${task.id} is not its own`);
     const isPossible = fits(capacity, usedByActors, task.group.demands);

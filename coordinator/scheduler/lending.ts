@@ -28,7 +28,7 @@ export function lend(state: SchedulerState, task: TaskRecord, effects: Scheduler
   worker.lent += 1;
   worker.used.cpuMilli -= group.demands.cpuMilli;
   if (holdsOn(task)) worker.held.cpuMilli -= group.demands.cpuMilli;
-  startPrefetched(worker);
+  startPrefetched(state, worker);
   promote(worker);
   // A placement group may fit now, and perhaps the task waits for what is to run in it.
   state.isRoomMade = true;

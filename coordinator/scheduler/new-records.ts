@@ -25,6 +25,8 @@ export const newWorker = (about: About, atMs: number): WorkerRecord => ({
   slow: 0,
   prefetched: new ChainedSet(SLOT.prefetched),
   aheadUs: 0,
+  recalled: undefined,
+  recalledUntilMs: 0,
   lent: 0,
   isDeep: false,
   demotedFrom: new Set(),

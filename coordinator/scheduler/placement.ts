@@ -127,6 +127,7 @@ function launch(
   effects: SchedulerEffect[],
 ): void {
   assign(worker, task);
+  if (task.isAhead && worker.prefetched.size === 1) state.ahead.add(worker);
   moveOn(task.group.shape, worker);
   task.launchedMs = atMs;
   task.group.servedMs = atMs;
@@ -343,13 +344,15 @@ export function vacate(state: SchedulerState, task: TaskRecord): void {
   if (isActor) change(worker.held, demands, -1);
   state.leased.delete(task);
   task.worker = undefined;
+  if (worker.recalled?.delete(task) && worker.recalled.size === 0) worker.recalled = undefined;
   freed(state, worker);
 }
 
 /** Some of what it has is free again. */
 export function freed(state: SchedulerState, worker: WorkerRecord): void {
-  startPrefetched(worker);
+  startPrefetched(state, worker);
   promote(worker);
+  if (worker.prefetched.size === 0) state.isIdle = true;
   state.isRoomMade = true;
 }
 
@@ -370,11 +373,12 @@ export const holdsOn = (task: TaskRecord): boolean =>
   task.group.isActor || (task.state === "running" && task.isSlow);
 
 /** The worker starts what it holds in order, as soon as it fits. */
-export function startPrefetched(worker: WorkerRecord): void {
+export function startPrefetched({ nowMs }: SchedulerState, worker: WorkerRecord): void {
   for (let task = worker.prefetched.first; task; task = worker.prefetched.first) {
     if (!fits(worker.capacity, worker.used, task.group.demands)) return;
     worker.prefetched.delete(task);
     worker.aheadUs -= task.expectedUs;
+    task.launchedMs = nowMs;
     change(worker.used, task.group.demands, 1);
   }
 }

@@ -35,6 +35,7 @@ import {
 } from "./placement-groups.ts";
 import { abandon, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
+import { recallForIdle } from "./recall.ts";
 import { addNear } from "./policy/locality.ts";
 import { learnRoundTrip } from "./policy/speed.ts";
 import { leaveShape, offer, withdraw } from "./shapes.ts";
@@ -76,6 +77,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     silent.add(worker);
     for (const shape of state.shapes.values()) offer(shape, worker);
     state.isRoomMade = true;
+    state.isIdle = true;
     judgePending(state);
   },
 
@@ -160,9 +162,11 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       return;
     }
     const { worker } = task;
+    const isRecalled = worker.recalled?.has(task) === true;
     vacate(state, task);
     task.attempt += 1;
     if (missing.length > 0) return awaitObjects(state, task, missing);
+    if (isRecalled) return makeReady(state, task);
     passOver(worker, task.group);
     task.returns += 1;
     if (task.returns > RETURNS_MAX) return retryOrFail(state, task, { why, atMs }, effects);
@@ -330,6 +334,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       }
     }
     warnOfPendingGroups(state, atMs, effects);
+    state.isIdle = true;
   },
 };
 
@@ -347,9 +352,14 @@ export function step(
   event: SchedulerEvent,
   effects: SchedulerEffect[] = [],
 ): SchedulerEffect[] {
+  state.nowMs = event.atMs;
   (handlers[event.type] as Handler<SchedulerEvent["type"]>)(state, event, effects);
   if (state.pendingGroups.size > 0) placeGroups(state, event.atMs, effects);
   if (state.priorities.length > 0) placeReadyTasks(state, event.atMs, effects);
+  if (state.isIdle) {
+    state.isIdle = false;
+    if (state.ahead.size > 0) recallForIdle(state, event.atMs, effects);
+  }
   return effects;
 }
 

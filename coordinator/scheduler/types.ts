@@ -52,7 +52,7 @@ export interface TaskRecord extends Chained<TaskRecord> {
   worker: WorkerRecord | undefined;
   /** When a worker last said that it has this attempt, or when it was told to. */
   leasedMs: number;
-  /** When a worker was told of this attempt. */
+  /** When a worker was told of this attempt; if it was given ahead, when it should have started. */
   launchedMs: number;
   /** How long this attempt should take, in whole microseconds so that sums are exact. */
   expectedUs: number;
@@ -176,6 +176,9 @@ export interface WorkerRecord {
   readonly prefetched: ChainedSet<TaskRecord>;
   /** Sum of `expectedUs` of `prefetched`. */
   aheadUs: number;
+  /** Those of its tasks that it was asked to return, and how long that request may be answered. */
+  recalled: Set<TaskRecord> | undefined;
+  recalledUntilMs: number;
   /** Tasks that wait for others and lend their CPUs, and whether there were too many. */
   lent: number;
   isDeep: boolean;
@@ -247,6 +250,12 @@ export interface SchedulerState {
   readonly readyActors: Set<Shape>;
   /** The keys of `readyShapes`, highest first. */
   readonly priorities: number[];
+  /** All workers with tasks that wait there, and some that had such; see recall.ts. */
+  readonly ahead: LinkedSet<WorkerRecord>;
+  /** Whether a worker may have become idle, so that it is looked for work of others. */
+  isIdle: boolean;
+  /** The time of the present event. */
+  nowMs: number;
   /** How often a class was served, ever. */
   turns: number;
   /** Tasks that wait for an object. */
@@ -399,6 +408,12 @@ export type SchedulerEffect =
       readonly task: TaskId;
       readonly attempt: number;
     }
+  /** The worker is to return those of them that it has not started. */
+  | {
+      readonly type: "recall-runs";
+      readonly worker: PeerId;
+      readonly tasks: [task: TaskId, attempt: number][];
+    }
   /** The result that came with the present event counts. For an actor: it lives now. */
   | {
       readonly type: "accept-result";
@@ -442,6 +457,9 @@ export const emptySchedulerState = (): SchedulerState => ({
   readyShapes: new Map(),
   readyActors: new Set(),
   priorities: [],
+  ahead: new LinkedSet(),
+  isIdle: false,
+  nowMs: 0,
   turns: 0,
   dependents: new Map(),
   leased: new ChainedSet(SLOT.leased),

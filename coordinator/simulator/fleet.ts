@@ -44,11 +44,19 @@ export interface FleetResult {
   /** Jain's index of the work done for each job when half of all tasks were done: 1 is equal. */
   readonly fairness: number;
   readonly bytesMoved: number;
+  /** Tasks that were given ahead and taken back. */
+  readonly recalled: number;
+}
+
+/** What a worker was told to run. */
+interface Order {
+  readonly i: number;
+  readonly attempt: number;
 }
 
 interface Host extends FleetWorker {
   readonly id: PeerId;
-  readonly queue: number[];
+  readonly queue: Order[];
   next: number;
   running: number;
   busyMs: number;
@@ -77,6 +85,7 @@ export class Fleet {
   #done = 0;
   #schedulerMs = 0;
   #bytesMoved = 0;
+  #recalled = 0;
   #halfway: { readonly utilisation: number; readonly fairness: number } | undefined;
 
   constructor(plan: FleetPlan) {
@@ -117,6 +126,7 @@ export class Fleet {
       lowerBoundMs: lowerBoundMs(this.#plan),
       ...this.#halfway!,
       bytesMoved: this.#bytesMoved,
+      recalled: this.#recalled,
     };
   }
 
@@ -125,7 +135,10 @@ export class Fleet {
     const effects = step(this.#state, { ...event, atMs: this.#nowMs });
     this.#schedulerMs += performance.now() - startedMs;
     this.#events += 1;
-    for (const effect of effects) if (effect.type === "run") this.#order(effect);
+    for (const effect of effects) {
+      if (effect.type === "run") this.#order(effect);
+      else if (effect.type === "recall-runs") this.#recall(effect);
+    }
   }
 
   #defineClasses(): void {
@@ -147,31 +160,47 @@ export class Fleet {
     this.#feed({ type: "task-submitted", task: id, class: classOf(task), missing: [], near });
   }
 
-  #order({ worker, task }: Extract<SchedulerEffect, { type: "run" }>): void {
+  #order({ worker, task, attempt }: Extract<SchedulerEffect, { type: "run" }>): void {
     this.#decisions += 1;
     const host = this.#hosts[Number(worker.slice(1))]!;
-    const i = Number(task.slice(task.indexOf(".") + 1));
     this.#after(host.roundTripMs / 2, () => {
-      host.queue.push(i);
+      host.queue.push({ i: numberOf(task), attempt });
       this.#start(host);
+    });
+  }
+
+  /** It returns what it has not started. */
+  #recall({ worker, tasks }: Extract<SchedulerEffect, { type: "recall-runs" }>): void {
+    const host = this.#hosts[Number(worker.slice(1))]!;
+    this.#after(host.roundTripMs / 2, () => {
+      for (const [task, attempt] of tasks) {
+        const i = numberOf(task);
+        const at = host.queue.findIndex((each) => each.i === i && each.attempt === attempt);
+        if (at < host.next) continue;
+        host.queue.splice(at, 1);
+        this.#recalled += 1;
+        const returned = { worker, task, attempt, why: "recalled", missing: [] };
+        this.#after(host.roundTripMs / 2, () => this.#feed({ type: "task-returned", ...returned }));
+      }
     });
   }
 
   /** In the order of their coming, as workers do. */
   #start(host: Host): void {
     while (host.running < host.slots && host.next < host.queue.length) {
-      const i = host.queue[host.next++]!;
+      const order = host.queue[host.next++]!;
+      const { i } = order;
       const task = this.#plan.tasks[i]!;
       const { argument } = task;
       const fetched = argument && this.#hosts[argument.at] !== host ? argument.bytes : 0;
       this.#bytesMoved += fetched;
       const ranForMs = task.runMs * host.slowness;
       host.running += 1;
-      this.#after(fetched / BYTES_PER_MS + ranForMs, () => this.#finish(host, { i, ranForMs }));
+      this.#after(fetched / BYTES_PER_MS + ranForMs, () => this.#finish(host, order, ranForMs));
     }
   }
 
-  #finish(host: Host, { i, ranForMs }: { readonly i: number; readonly ranForMs: number }): void {
+  #finish(host: Host, { i, attempt }: Order, ranForMs: number): void {
     host.running -= 1;
     host.busyMs += ranForMs;
     this.#start(host);
@@ -181,7 +210,7 @@ export class Fleet {
       const task = `d${job}.${i}` as TaskId;
       this.#done += 1;
       if (this.#done === Math.ceil(this.#plan.tasks.length / 2)) this.#lookHalfway();
-      this.#feed({ type: "task-done", worker: host.id, task, attempt: 0, ranForMs });
+      this.#feed({ type: "task-done", worker: host.id, task, attempt, ranForMs });
     });
   }
 
@@ -207,6 +236,8 @@ export class Fleet {
     this.#agenda.push(this.#nowMs + delayMs, run);
   }
 }
+
+const numberOf = (task: TaskId): number => Number(task.slice(task.indexOf(".") + 1));
 
 const classOf = ({ job, class: each }: FleetTask): CallableId => `d${job}.f${each}` as CallableId;
 

@@ -56,6 +56,18 @@ export const MUTATIONS: readonly Mutation[] = [
     const { worker, group } = task;`,
   },
   {
+    name: "what was recalled is not placed again",
+    file: STEP,
+    text: "if (isRecalled) return makeReady(state, task);",
+    by: "if (isRecalled) return;",
+  },
+  {
+    name: "a worker returns what an executor has",
+    file: "shared/worker/machine/step.ts",
+    text: "      if (order.executors.size > 0) continue;\n",
+    by: "",
+  },
+  {
     name: "work is taken ahead behind an actor",
     file: PLACEMENT,
     text: "    fits(worker.capacity, worker.held, demands) &&\n",
@@ -64,7 +76,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "what was taken ahead never starts",
     file: PLACEMENT,
-    text: "  startPrefetched(worker);\n  promote(worker);",
+    text: "  startPrefetched(state, worker);\n  promote(worker);",
     by: "  promote(worker);",
   },
   {

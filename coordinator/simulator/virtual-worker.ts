@@ -125,6 +125,8 @@ export class VirtualWorker extends VirtualPeer {
         const { task, attempt } = message;
         return this.#feed({ type: "run-cancelled", task, attempt });
       }
+      case "recall-runs":
+        return this.#feed({ type: "runs-recalled", tasks: message.tasks });
       case "stop-actor":
         return this.#feed({ type: "actor-stopped", actor: message.actor });
       case "forget-callables":
@@ -276,6 +278,8 @@ export class VirtualWorker extends VirtualPeer {
       case "return-task": {
         const { key, task, attempt } = effect.order;
         this.#jobs.delete(key);
+        const { size } = effect.order.executors;
+        invariant(size === 0, `${task} is returned and may have been started`);
         return this.send({ type: "task-returned", task, attempt, error: effect.error });
       }
       case "report-task":

@@ -12,7 +12,14 @@ const NOTICED_BY_PEER_MS_MAX = 3_000;
 const NOTICED_BY_COORDINATOR_MS_MAX = 20_000;
 
 /** What the far end may be told twice without harm: orders, as opposed to answers. */
-const REPEATABLE = new Set(["run", "cancel-run", "free-objects", "stop-actor", "define"]);
+const REPEATABLE = new Set([
+  "run",
+  "cancel-run",
+  "recall-runs",
+  "free-objects",
+  "stop-actor",
+  "define",
+]);
 
 /**
  * A virtual WebSocket between a peer and the coordinator: late, but in order; a message is lost only

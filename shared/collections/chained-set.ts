@@ -39,6 +39,11 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
     return this.#end.next.element;
   }
 
+  /** The newest element. */
+  get last(): K | undefined {
+    return this.#end.previous.element;
+  }
+
   has(element: K): boolean {
     return element.places[this.#slot]?.set === this;
   }
@@ -105,5 +110,12 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
   /** The element at hand may be deleted on the way, no other. */
   *[Symbol.iterator](): IterableIterator<K> {
     for (let place = this.#end.next; place !== this.#end; place = place.next) yield place.element;
+  }
+
+  /** Newest first. */
+  *backwards(): IterableIterator<K> {
+    for (let place = this.#end.previous; place !== this.#end; place = place.previous) {
+      yield place.element;
+    }
   }
 }

@@ -78,3 +78,6 @@ export const SELECTOR_CHARS_MAX = 1_024;
 export const BUNDLES_MAX = 256;
 /** Alternatives for a label selector that nobody with room has. */
 export const FALLBACKS_MAX = 8;
+
+/** Attempts that a worker is asked with one message to return. */
+export const RECALLED_MAX = 256;

@@ -1,6 +1,12 @@
 import Type, { type Static } from "typebox";
 import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
-import { FALLBACKS_MAX, INLINE_BYTES_MAX, REPLICAS_MAX, SOURCE_CHARS_MAX } from "./limits.ts";
+import {
+  FALLBACKS_MAX,
+  INLINE_BYTES_MAX,
+  RECALLED_MAX,
+  REPLICAS_MAX,
+  SOURCE_CHARS_MAX,
+} from "./limits.ts";
 import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
 import { digest, fromCopies } from "./copy-messages.ts";
@@ -236,7 +242,7 @@ const fromWorkers = {
     error: wireError,
     ranForMs: milliseconds,
   }),
-  /** An argument could not be had, so the task was not started: it may be given to anyone again. */
+  /** An argument could not be had, or the attempt was recalled, so the task was not started: it may be given to anyone again. */
   "task-returned": Type.Object({
     type: Type.Literal("task-returned"),
     task: id<TaskId>(),
@@ -408,6 +414,11 @@ const fromCoordinator = {
     callables: ids<CallableId>(),
   }),
   "cancel-run": Type.Object({ type: Type.Literal("cancel-run"), task: id<TaskId>(), attempt }),
+  /** Return those of these attempts that have not started: others could start them sooner. */
+  "recall-runs": Type.Object({
+    type: Type.Literal("recall-runs"),
+    tasks: Type.Array(Type.Tuple([id<TaskId>(), attempt]), { maxItems: RECALLED_MAX }),
+  }),
   /** Nobody refers to these any more: forget every copy. */
   "free-objects": Type.Object({ type: Type.Literal("free-objects"), objects: ids<ObjectId>() }),
   /** Somebody else has a copy of this object whom nobody has to believe: tell its hash. */

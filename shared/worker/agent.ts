@@ -231,6 +231,8 @@ export class WorkerAgent {
         return this.#run(message);
       case "cancel-run":
         return this.#machine.dispatch({ ...message, type: "run-cancelled" });
+      case "recall-runs":
+        return this.#machine.dispatch({ type: "runs-recalled", tasks: message.tasks });
       case "free-objects":
         this.#supply.free(message.objects);
         return this.#heartbeats.freed();

@@ -35,6 +35,10 @@ export const cancelled = (order: TaskOrder, worker: string, why: string): WireEr
     attempt: order.attempt + 1,
   });
 
+/** Not a failure of its own: why it is returned. */
+export const recalled = (order: TaskOrder, worker: string): WireError =>
+  failure("TASK_CANCELLED", `${label(order)} had not started on worker ${worker}`, {});
+
 export const tooDemanding = (order: TaskOrder, worker: string): WireError =>
   failure(
     "INTERNAL",

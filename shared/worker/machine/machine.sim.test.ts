@@ -7,6 +7,7 @@ import { checkInvariants } from "./invariants.ts";
 import { emptyState } from "./state.ts";
 import { step } from "./step.ts";
 import type { ExecutorId, MachineEffect, MachineEvent, MachineState, OrderKey } from "./types.ts";
+import type { TaskOrder } from "./types.ts";
 
 /** Executors that run what they are given, one after the other in a lane, and now and then die. */
 interface FakeExecutor {
@@ -142,6 +143,7 @@ class Simulation {
   }
 
   #somethingNew(): void {
+    if (this.prng.chance(1, 20)) this.#recall();
     const kind = this.prng.below(20);
     if (kind < 12) return this.#order("task");
     if (kind < 14) return this.#order("create-actor");
@@ -205,6 +207,13 @@ class Simulation {
     this.#feed({ type: "run-cancelled", task: order.task, attempt: order.attempt });
   }
 
+  #recall(): void {
+    const tasks = [...this.state.orders.values()]
+      .filter((order) => order.kind !== "call" && this.prng.chance(1, 2))
+      .map((order) => [(order as TaskOrder).task, (order as TaskOrder).attempt] as const);
+    this.#feed({ type: "runs-recalled", tasks });
+  }
+
   #newKey(lane: string, sequence?: string): OrderKey {
     const { prng } = this;
     const key = sequence ? `${this.#nextKey++} ${sequence}` : `${this.#nextKey++}`;
@@ -235,6 +244,7 @@ class Simulation {
         return this.#end(effect.key);
       case "return-task":
         this.counts.returned += 1;
+        invariant(effect.order.executors.size === 0, `${effect.order.key} may have started`);
         return this.#end(effect.order.key);
       case "report-task":
       case "report-call":

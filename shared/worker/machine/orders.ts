@@ -50,6 +50,7 @@ export function giveBack(
   error: WireError,
   effects: MachineEffect[],
 ): void {
+  leaveQueues(state, order);
   for (const object of order.missing) stopWaiting(state, order.key, object, effects);
   state.orders.delete(order.key);
   state.tasks.delete(order.task);

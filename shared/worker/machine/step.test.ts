@@ -49,6 +49,19 @@ test("an object that cannot be had fails the orders that need it, with its own e
   expect(effects).toMatchObject([{ type: "report-task", outcome: { error } }]);
 });
 
+test("what is recalled is returned unless an executor has it, and what it waited for is not fetched", () => {
+  const w = worker();
+  w.start();
+  for (const task of ["a", "b", "c"]) w.order(task);
+  w.order("d", { missing: [object] });
+  const recall = (tasks: string[], attempt = 0) =>
+    short(w.feed({ type: "runs-recalled", tasks: tasks.map((t) => [t as TaskId, attempt]) }));
+  expect(recall(["c", "d"], 1), "another attempt").toEqual([]);
+  expect(recall(["a", "b", "c", "d"])).toEqual(["return c", "stop- d.1", "return d"]);
+  expect(recall(["c"])).toEqual([]);
+  expect(short(w.finish("e0", "0"))).toEqual(["report a done"]);
+});
+
 test("a fetch stops when its last order is cancelled", () => {
   const w = worker();
   w.start();

@@ -12,7 +12,7 @@ import {
 } from "./actors.ts";
 import { demandsKey, fits, noAmounts } from "./amounts.ts";
 import { block, executorDied, keepWarm, proceed, stopPool, unblock } from "./executors.ts";
-import { actorReplaced, cancelled, failed, tooDemanding } from "./failures.ts";
+import { actorReplaced, cancelled, failed, recalled, tooDemanding } from "./failures.ts";
 import { addOrder, giveBack, makeReady, settle, startFetches, takeWaiting } from "./orders.ts";
 import { startReady } from "./placement.ts";
 import { checkDeadlines } from "./deadlines.ts";
@@ -66,6 +66,16 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     if (!order || order.kind === "call" || order.attempt !== attempt) return;
     const error = cancelled(order, state.settings.workerName, "as asked");
     cancel(state, order, { error, atMs }, effects);
+  },
+
+  "runs-recalled"(state, { tasks }, effects) {
+    for (const [task, attempt] of tasks) {
+      const order = state.orders.get(state.tasks.get(task) ?? "");
+      // What an executor was given may have started: its answer is on the way, or will be.
+      if (!order || order.kind === "call" || order.attempt !== attempt) continue;
+      if (order.executors.size > 0) continue;
+      giveBack(state, order, recalled(order, state.settings.workerName), effects);
+    }
   },
 
   "call-received"(state, { key, actor, caller, missing }, effects) {

@@ -165,6 +165,8 @@ export type MachineEvent = { readonly atMs: number } & (
       readonly refusal?: WireError;
     }
   | { readonly type: "run-cancelled"; readonly task: TaskId; readonly attempt: number }
+  /** Others are idle: what has not started may go to them. */
+  | { readonly type: "runs-recalled"; readonly tasks: readonly (readonly [TaskId, number])[] }
   | {
       readonly type: "call-received";
       readonly key: OrderKey;
@@ -211,7 +213,7 @@ export type MachineEffect =
   | { readonly type: "ignore-order"; readonly key: OrderKey }
   /** The one outcome of an order; the shell can forget it. */
   | { readonly type: "report-task"; readonly order: TaskOrder; readonly outcome: Outcome }
-  /** Not started, because an argument could not be had. The shell can forget the order. */
+  /** Not started: an argument could not be had, or others are idle. The shell can forget the order. */
   | { readonly type: "return-task"; readonly order: TaskOrder; readonly error: WireError }
   | { readonly type: "report-call"; readonly order: CallOrder; readonly outcome: Outcome }
   | {

@@ -1,4 +1,5 @@
 import { resultOf, type ObjectId, type TaskId } from "../../shared/ids.ts";
+import { sizeOfArgs } from "./kept-args.ts";
 import type { Payload } from "./types.ts";
 
 /** How a stored result came to be, kept so that it can be made again. */
@@ -120,4 +121,4 @@ export class Lineage {
 }
 
 const bytesOf = ({ payload }: Pick<LineageEntry, "payload">): number =>
-  ENTRY_BYTES + payload.args.byteLength + 32 * payload.held.length;
+  ENTRY_BYTES + sizeOfArgs(payload.args) + 32 * payload.held.length;

@@ -3,6 +3,7 @@ import { isMadeBy, type PeerId } from "../../shared/ids.ts";
 import type { PeerMessage } from "../../shared/protocol/messages.ts";
 import type { DirectoryEvent } from "../directory/types.ts";
 import { sealedFrom } from "./object-state.ts";
+import { ownText } from "./own-text.ts";
 import type { PeerRecord } from "./types.ts";
 
 type ObjectMessage = Extract<
@@ -23,7 +24,7 @@ export function directoryEventOf(from: PeerRecord, message: ObjectMessage): Dire
       requireMine(from, message.object);
       return {
         type: "object-promised",
-        object: message.object,
+        object: ownText(message.object),
         holder: peer,
         by: peer,
         isAwaited: false,
@@ -46,7 +47,8 @@ export function madeEventOf(
   message: Extract<PeerMessage, { type: "put-object" }>,
   isConnected: (peer: PeerId) => boolean,
 ): DirectoryEvent {
-  const { object, error } = message;
+  const { error } = message;
+  const object = ownText(message.object);
   // The result of an actor call is stored by the actor's worker, under its caller's name.
   const owner = from.role === "worker" ? (message.holder ?? from.peer) : from.peer;
   if (!isMadeBy(object, owner)) throw notMine(from, object);

@@ -8,7 +8,7 @@ export function objectStateOf(record: ObjectRecord): ObjectState {
   const { id: object, sizeBytes } = record;
   if (record.error) return { object, error: record.error };
   if (record.inline) return { object, sizeBytes, inline: record.inline };
-  return { object, sizeBytes, locations: record.locations };
+  return { object, sizeBytes, locations: [...record.locations] };
 }
 
 /** A value as its maker reported it: inline, or in its own store. */

@@ -1,6 +1,7 @@
 import type { CallableId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { Run } from "../../shared/protocol/messages.ts";
 import type { DirectoryState } from "../directory/types.ts";
+import { argsOf } from "./kept-args.ts";
 import { freed } from "./object-state.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Payload } from "./types.ts";
@@ -11,10 +12,12 @@ const INLINE_BYTES_PER_RUN_MAX = 2 ** 20;
 /** The order that makes a worker run an attempt, with what is known now of its arguments. */
 export function runMessage(
   attempt: { readonly task: TaskId; readonly attempt: number; readonly callable: CallableId },
-  { args, dependencies: ofCall }: Payload,
+  payload: Payload,
   state: ObjectId | undefined,
   { directory, sharing }: { readonly directory: DirectoryState; readonly sharing: Sharing },
 ): { readonly message: Run; readonly valueBytes: number } {
+  const args = argsOf(payload.args);
+  const { dependencies: ofCall } = payload;
   // One shape for all that are simple: the encoder knows it by sight.
   const message: Run = {
     type: "run",

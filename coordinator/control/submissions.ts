@@ -16,18 +16,23 @@ import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
 import type { ActorRegistry } from "./actor-registry.ts";
 import { DETACHED_JOB, type DetachedClasses } from "./detached-classes.ts";
+import { keepArgs } from "./kept-args.ts";
 import { Lineage } from "./lineage.ts";
 import { depthBelow, jobOf, nestedClassOf, type NestedCallables } from "./nested-tasks.ts";
 import { requireMine } from "./object-messages.ts";
 import { freed, lostText, sealedFrom } from "./object-state.ts";
 import { nestedClassDefined } from "./registration.ts";
 import { nearTo } from "./near.ts";
+import { ownText } from "./own-text.ts";
 import { planRemake } from "./remake.ts";
 import { SavedStates } from "./saved-states.ts";
 import type { Payload, PeerRecord } from "./types.ts";
 
 /** Most tasks have no refs: nothing is made to say so. */
 const NONE: ObjectId[] = [];
+
+const idsIn = ({ objects }: DirectoryState, ids: readonly ObjectId[]): readonly ObjectId[] =>
+  ids.length === 0 ? ids : ids.map((id) => objects.get(id)!.id);
 
 /** The part of the control plane that submissions are filed in. */
 interface Plane {
@@ -72,15 +77,17 @@ export class Submissions {
 
   /** @throws MeshError `PROTOCOL_VIOLATION` if the peer may not submit that. */
   submit(from: PeerRecord, submit: Submit): void {
-    const { task, args, dependencies = NONE, contained = NONE, parent } = submit;
-    requireMine(from, task);
+    const { args, dependencies = NONE, contained = NONE, parent } = submit;
+    requireMine(from, submit.task);
     const { directory, callables, scheduler, nested } = this.#plane;
     const callable = nested.resolve(submit.callable);
-    const object = resultOf(task);
-    if (directory.objects.has(object)) {
+    if (directory.objects.has(resultOf(submit.task))) {
       // Sent again: it is under way, or its outcome is known.
+      const object = resultOf(submit.task);
       return this.#machines.direct({ type: "located", peer: from.peer, object });
     }
+    const task = ownText(submit.task);
+    const object = resultOf(task);
     const job = jobOf(from, parent, scheduler);
     const define = job && callables.get(callable);
     const owner = scheduler.classes.get(callable)?.job;
@@ -103,20 +110,21 @@ export class Submissions {
       const message = `${task} was not run: the task that submitted it, ${parent}, is not on ${from.name} any more`;
       return this.fail(task, { code: "TASK_CANCELLED", message });
     }
-    if (define.kind === "actor-class" && !this.#register(submit, define)) return;
+    if (define.kind === "actor-class" && !this.#register(task, submit, define)) return;
 
     if (unavailable) {
       return this.fail(task, failedDependency({ name: define.name, id: task }, unavailable));
     }
-    const held = contained.length === 0 ? dependencies : dependencies.concat(contained);
-    const payload = { callable, args, dependencies, held };
+    // Texts that are kept anyway, rather than those of the message.
+    const needed = idsIn(directory, dependencies);
+    const held = contained.length === 0 ? needed : needed.concat(idsIn(directory, contained));
+    const payload = { callable: define.callable, args, dependencies: needed, held };
     if (!parent) return this.#start(task, payload);
     this.#start(task, { ...payload, parent, depth: depthBelow(parent, scheduler) });
   }
 
   /** @returns whether it is to be constructed: its name may be taken. */
-  #register(submit: Submit, define: Define): boolean {
-    const { task, named, getIfExists } = submit;
+  #register(task: TaskId, { named, getIfExists }: Submit, define: Define): boolean {
     const { actors, detached } = this.#plane;
     const actor = task as string as ActorId;
     const other = named && actors.named(named);
@@ -282,6 +290,9 @@ export class Submissions {
       };
       this.#machines.schedule({ type, task, class: classId, missing, atMs, ...more });
     } else this.#machines.schedule({ type, task, class: classId, missing, atMs });
+    // What runs at once is sent as it came, and mostly ends before it costs anything.
+    const runs = this.#plane.scheduler.tasks.get(task)?.state === "running";
+    if (!runs) payload.args = keepArgs(payload.args);
   }
 
   /** Tasks that tasks submit have a class of their own, made when the first one comes. */

@@ -10,6 +10,7 @@ import type {
   Runtime,
 } from "../../shared/protocol/messages.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
+import type { KeptArgs } from "./kept-args.ts";
 
 /** What the control plane needs from the world. The gateway and the simulator each supply it. */
 export interface ControlPorts {
@@ -51,7 +52,7 @@ export interface PeerRecord {
 /** What a task was submitted with, kept until it is settled. */
 export interface Payload {
   readonly callable: CallableId;
-  readonly args: Uint8Array<ArrayBuffer>;
+  args: KeptArgs;
   readonly dependencies: readonly ObjectId[];
   /** Dependencies and contained refs: held as long as the task is unfinished. */
   readonly held: readonly ObjectId[];

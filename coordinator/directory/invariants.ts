@@ -27,7 +27,8 @@ export function checkInvariants(
     );
     invariant(phase === "pending" || record.holds > 0, `${id}: made, unwanted and not freed`);
     invariant((record.error !== undefined) === (phase === "failed"), `${id}: error iff failed`);
-    invariant(phase === "pending" || !record.waiters, `${id}: made, and somebody still waits`);
+    invariant(phase === "pending" || !record.waiter, `${id}: made, and somebody still waits`);
+    invariant(record.waiter || !record.moreWaiters, `${id}: its first waiter is unset`);
     if (phase === "sealed") {
       invariant(record.inline || record.locations.length > 0, `${id}: sealed and nowhere`);
     }

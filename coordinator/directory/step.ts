@@ -15,8 +15,9 @@ import type {
  * loss of the peer that made an object does not lose copies that still exist.
  */
 
-/** Of most objects, which are inline, nobody keeps a copy. */
+/** Most objects are inline, so that nobody keeps a copy, and have no refs inside. */
 const NOBODY: readonly PeerId[] = [];
+const NOTHING: readonly ObjectId[] = [];
 
 type Handler<Type> = (
   state: DirectoryState,
@@ -29,9 +30,9 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     if (state.objects.has(object)) return; // Said again.
     const record = create(state, object);
     record.promisedBy = by;
-    if (by) indexed(state.storedBy, by).add(object);
+    if (by) indexed(state.storedBy, by).add(record.id);
     hold(state, holder, record);
-    if (isAwaited) record.waiters = [holder];
+    if (isAwaited) record.waiter = holder;
   },
 
   "object-sealed"(state, { object, value, holder }, effects) {
@@ -98,8 +99,8 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     }
     if (record.isRestorable) restore(record, effects);
     if (record.phase !== "sealed" || record.inline || record.locations.includes(peer)) return;
-    record.locations.push(peer);
-    indexed(state.storedBy, peer).add(object);
+    record.locations = [...record.locations, peer];
+    indexed(state.storedBy, peer).add(record.id);
   },
 
   "copy-kept"(state, { peer, object }, effects) {
@@ -159,14 +160,15 @@ function create(state: DirectoryState, object: ObjectId): ObjectRecord {
     phase: "pending",
     sizeBytes: 0,
     inline: undefined,
-    locations: [],
+    locations: NOBODY,
     keepers: NOBODY,
     replicas: 1,
     costMs: undefined,
     error: undefined,
     holds: 0,
-    contained: [],
-    waiters: undefined,
+    contained: NOTHING,
+    waiter: undefined,
+    moreWaiters: undefined,
     promisedBy: undefined,
     madeBy: undefined,
     isRestorable: false,
@@ -201,14 +203,13 @@ function seal(state: DirectoryState, record: ObjectRecord, value: Sealed): void 
   record.costMs = value.costMs;
   state.inlineBytes += value.inline?.byteLength ?? 0;
   if (value.location && !value.inline) {
-    record.locations.push(value.location);
+    record.locations = [value.location];
     record.keepers = [value.location];
     indexed(state.storedBy, value.location).add(record.id);
   }
   // An object inside itself would hold itself for ever.
-  record.contained = value.contained.filter(
-    (inner) => inner !== record.id && state.objects.has(inner),
-  );
+  const inside = (inner: ObjectId) => inner !== record.id && state.objects.has(inner);
+  if (value.contained.length > 0) record.contained = value.contained.filter(inside);
   for (const inner of record.contained) state.objects.get(inner)!.holds += 1;
 }
 
@@ -221,16 +222,21 @@ function fail(record: ObjectRecord, error: WireError, effects: DirectoryEffect[]
 }
 
 function awaitedBy(record: ObjectRecord, peer: PeerId): void {
-  if (!record.waiters) record.waiters = [peer];
-  else if (!record.waiters.includes(peer)) record.waiters.push(peer);
+  const { waiter, moreWaiters } = record;
+  if (!waiter) record.waiter = peer;
+  else if (waiter === peer || moreWaiters?.includes(peer)) return;
+  else if (moreWaiters) moreWaiters.push(peer);
+  else record.moreWaiters = [peer];
 }
 
 function announce(record: ObjectRecord, effects: DirectoryEffect[]): void {
-  if (!record.waiters) return;
-  for (const peer of record.waiters) {
-    effects.push({ type: "answer", peer, object: record.id, record });
-  }
-  record.waiters = undefined;
+  const { id: object, waiter, moreWaiters } = record;
+  if (!waiter) return;
+  effects.push({ type: "answer", peer: waiter, object, record });
+  record.waiter = undefined;
+  if (!moreWaiters) return;
+  for (const peer of moreWaiters) effects.push({ type: "answer", peer, object, record });
+  record.moreWaiters = undefined;
 }
 
 /** The object is made, so its promise binds nobody any more. */
@@ -261,7 +267,7 @@ function loseCopy(
   record.madeBy = undefined;
   const { contained } = record;
   record.isRestorable = contained.length === 0;
-  record.contained = [];
+  record.contained = NOTHING;
   for (const inner of contained) letGo(state, inner, effects);
   effects.push({ type: "lost", object: record.id, why });
 }

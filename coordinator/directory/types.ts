@@ -11,7 +11,7 @@ export interface ObjectRecord {
   /** The value itself, if it is small. */
   inline: Uint8Array<ArrayBuffer> | undefined;
   /** Peers with a whole copy, the one that made it first. */
-  locations: PeerId[];
+  locations: readonly PeerId[];
   /** Those of them that keep theirs until it is freed; the others are free to drop it. */
   keepers: readonly PeerId[];
   /** How many should. */
@@ -23,8 +23,10 @@ export interface ObjectRecord {
   holds: number;
   /** Objects whose refs are inside this one: held as long as it exists. */
   contained: readonly ObjectId[];
-  /** Peers to be told when it is made. */
-  waiters: PeerId[] | undefined;
+  /** The first peer to be told when it is made. Mostly it is the only one: no list for each task. */
+  waiter: PeerId | undefined;
+  /** The others. */
+  moreWaiters: PeerId[] | undefined;
   /** The peer that promised to make it; unset for the result of a task. */
   promisedBy: PeerId | undefined;
   /** The worker that made it, if a task did. */

@@ -125,7 +125,7 @@ export class Gateway {
   }
 
   #join(transport: Transport, hello: Hello): PeerSession {
-    const { tokens, peersMax, clock, iceServers } = this.#options;
+    const { tokens, peersMax, iceServers } = this.#options;
     const protocolVersion = negotiateVersion(hello.protocolVersions);
     tokens.require(hello.token, ROLE_TOKENS[hello.role]);
     if (hello.role === "worker" && !hello.capacity) {
@@ -139,7 +139,7 @@ export class Gateway {
     const signalKey = randomBytes(24).toString("hex");
     const session = new PeerSession({ peer, role: hello.role }, transport, {
       onMessage: (message) => {
-        member.heardMs = clock.nowMs();
+        member.heardMs = this.#nowMs();
         this.plane.receive(peer, message, member.heardMs);
       },
       onRelay: (header, payload) => this.#relay(peer, header, payload),
@@ -151,7 +151,7 @@ export class Gateway {
       ticketKey,
       signalKey,
       relayedBytes: 0,
-      heardMs: clock.nowMs(),
+      heardMs: this.#nowMs(),
     };
     this.#members.set(peer, member);
     const welcome: CoordinatorMessage = {
@@ -166,7 +166,7 @@ export class Gateway {
       epochMs: Date.now(),
     };
     session.send(welcome, 0);
-    this.plane.peerJoined({ peer, hello: { ...hello, token: "" } }, clock.nowMs());
+    this.plane.peerJoined({ peer, hello: { ...hello, token: "" } }, this.#nowMs());
     this.#options.log(`${hello.role} ${hello.name} (${peer}, ${hello.runtime}) joined`);
     return session;
   }
@@ -174,7 +174,7 @@ export class Gateway {
   #leave(peer: PeerId, name: string, why: string): void {
     this.#members.delete(peer);
     this.#options.log(`${name} (${peer}) left: ${why}`);
-    this.plane.peerLeft(peer, why, this.#options.clock.nowMs());
+    this.plane.peerLeft(peer, why, this.#nowMs());
   }
 
   #relay(from: PeerId, header: RelayHeader, payload: Uint8Array<ArrayBuffer>): void {
@@ -197,6 +197,11 @@ export class Gateway {
   }
 
   /** The control plane watches workers; a driver that vanished must not keep what it holds. */
+  /** In whole milliseconds: a fraction would be an object of its own in every record that keeps it. */
+  #nowMs(): number {
+    return Math.round(this.#options.clock.nowMs());
+  }
+
   #dropSilentDrivers(nowMs: number): void {
     for (const { role, session, heardMs } of this.#members.values()) {
       if (role !== "driver" || nowMs - heardMs <= DRIVER_SILENCE_MS_MAX) continue;
@@ -214,7 +219,7 @@ export class Gateway {
   #scheduleTick(): void {
     this.#cancelTick = this.#options.clock.after(TICK_EVERY_MS, () => {
       if (this.#closed) return;
-      const nowMs = this.#options.clock.nowMs();
+      const nowMs = this.#nowMs();
       this.plane.tick(nowMs);
       this.#dropSilentDrivers(nowMs);
       this.#scheduleTick();

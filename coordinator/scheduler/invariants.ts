@@ -15,7 +15,7 @@ export function checkInvariants(state: SchedulerState): void {
   checkClasses(state);
   for (const worker of state.workers.values()) {
     checkWorker(state, worker);
-    for (const bundle of worker.bundles) checkWorker(state, bundle);
+    for (const bundle of worker.bundles ?? []) checkWorker(state, bundle);
   }
   checkPlacementGroups(state);
   let silentWorkers = 0;
@@ -126,7 +126,7 @@ function checkPool(
     invariant(isThere(state, worker), `${key}: ${worker.id} has left`);
   }
   for (const worker of deep) {
-    invariant(worker.demotedFrom.has(pool), `${key}: ${worker.id} is deep, not demoted`);
+    invariant(worker.demotedFrom.includes(pool), `${key}: ${worker.id} is deep, not demoted`);
   }
   let feasible = 0;
   let { slots: slotsLeft, speed: speedLeft } = throughput;
@@ -134,7 +134,7 @@ function checkPool(
     const expected = rankOf(worker, shape) === rank ? 1 : 0;
     feasible += expected;
     const isFree = Number(open.has(worker)) + Number(standby.has(worker));
-    const known = isFree + Number(worker.demotedFrom.has(pool));
+    const known = isFree + Number(worker.demotedFrom.includes(pool));
     invariant(known === expected, `${key}: ${worker.id} is free, demoted or infeasible`);
     const slots = expected * slotsOf(worker.capacity, shape.demands);
     slotsLeft -= slots;
@@ -149,7 +149,7 @@ function checkPool(
 /** It is connected; or its host is, and has it. */
 const isThere = ({ workers }: SchedulerState, worker: WorkerRecord): boolean =>
   worker.host
-    ? workers.get(worker.id) === worker.host && worker.host.bundles.has(worker)
+    ? workers.get(worker.id) === worker.host && worker.host.bundles?.has(worker) === true
     : workers.get(worker.id) === worker;
 
 function checkPlacementGroups(state: SchedulerState): void {
@@ -174,7 +174,10 @@ function checkPlacementGroups(state: SchedulerState): void {
   for (const group of state.untriedGroups) {
     invariant(state.pendingGroups.has(group), `${group.id}: is tried and does not wait`);
   }
-  const reserved = [...state.workers.values()].reduce((sum, { bundles }) => sum + bundles.size, 0);
+  const reserved = [...state.workers.values()].reduce(
+    (sum, { bundles }) => sum + (bundles?.size ?? 0),
+    0,
+  );
   invariant(reserved === places, "workers reserve bundles of no group");
 }
 
@@ -204,7 +207,7 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
       if (isSlow || task.group.isActor) held.cpuMilli -= cpuMilli;
     } else if (task.cpus === "returned") overdrawnMilli += cpuMilli;
   }
-  for (const bundle of worker.bundles) {
+  for (const bundle of worker.bundles ?? []) {
     for (const amounts of [used, usedByActors, held]) change(amounts, bundle.capacity, 1);
   }
   invariant(lent === worker.lent && lent <= LENT_MAX, `${id}: lent is wrong`);
@@ -232,19 +235,21 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   invariant(used.cpuMilli <= capacity.cpuMilli + overdrawnMilli, `${id}: over its cpus`);
   invariant(used.gpuMilli <= capacity.gpuMilli, `${id}: over its gpus`);
   invariant(used.memoryBytes <= capacity.memoryBytes, `${id}: over its memory`);
-  for (const [name, amount] of used.custom) {
+  for (const [name, amount] of used.custom ?? []) {
     invariant(amount <= (capacity.custom?.[name] ?? 0), `${id}: over its ${name}`);
   }
   for (const pool of worker.demotedFrom) {
     const isLive = [...state.shapes.values()].some(({ pools }) => pools.includes(pool));
     invariant(isLive, `${id}: demoted from a dead shape`);
-    const ends = worker.assigned.size + worker.bundles.size;
+    const times = worker.demotedFrom.filter((each) => each === pool).length;
+    invariant(times === 1, `${id}: demoted from one pool ${times} times`);
+    const ends = worker.assigned.size + (worker.bundles?.size ?? 0);
     invariant(ends > 0, `${id}: demoted, and no task will end there`);
   }
 }
 
 const plain = ({ custom, ...rest }: Amounts): string =>
-  JSON.stringify([rest, [...custom].filter(([, amount]) => amount > 0).toSorted()]);
+  JSON.stringify([rest, [...(custom ?? [])].filter(([, amount]) => amount > 0).toSorted()]);
 
 function oldestFirst(what: string, times: readonly number[]): void {
   invariant(

@@ -9,6 +9,7 @@ import {
   type SchedulerEvent,
   type SchedulerState,
   type SchedulingClass,
+  type TaskRecord,
   type WorkerRecord,
 } from "./types.ts";
 
@@ -29,14 +30,53 @@ export const newWorker = (about: About, atMs: number): WorkerRecord => ({
   recalledUntilMs: 0,
   lent: 0,
   isDeep: false,
-  demotedFrom: new Set(),
-  bundles: new Set(),
+  demotedFrom: [],
+  bundles: undefined,
   host: undefined,
   bundle: undefined,
   lastSeenMs: atMs,
   tasksDone: 0,
   tasksFailed: 0,
 });
+
+/** A task that is nowhere yet. */
+export function newTask(
+  group: SchedulingClass,
+  { task: id, near, parent, again, atMs }: Extract<SchedulerEvent, { type: "task-submitted" }>,
+): TaskRecord {
+  return {
+    id,
+    group,
+    submittedMs: atMs,
+    state: "waiting",
+    attempt: again?.attempt ?? 0,
+    losses: again?.losses ?? 0,
+    restarts: 0,
+    isHandedOver: false,
+    worker: undefined,
+    leasedMs: 0,
+    launchedMs: 0,
+    expectedUs: 0,
+    isSlow: false,
+    isAhead: false,
+    near,
+    missing: undefined,
+    parent,
+    cpus: "kept",
+    returns: 0,
+    story: undefined,
+    places: newPlaces(),
+  };
+}
+
+/** Three for each slot, written out: it is made for every task. */
+// oxfmt-ignore
+const newPlaces = (): (object | undefined)[] => [
+  undefined, undefined, undefined,
+  undefined, undefined, undefined,
+  undefined, undefined, undefined,
+  undefined, undefined, undefined,
+];
 
 /** A class without tasks. */
 export function newClass(

@@ -66,10 +66,9 @@ export function createGroup(state: SchedulerState, event: Created): void {
 const isPacked = (strategy: string): boolean => strategy === "pack" || strategy === "strictPack";
 
 function sumOf(bundles: Created["bundles"]): Demands {
-  const { custom, ...sum } = noAmounts();
-  const total: Amounts = { ...sum, custom };
+  const total = noAmounts();
   for (const { demands } of bundles) change(total, demands, 1);
-  return { ...total, custom: Object.fromEntries(custom) };
+  return { ...total, custom: Object.fromEntries(total.custom ?? []) };
 }
 
 /** Whether a worker that one of them may be on will do for all of them. */
@@ -215,7 +214,7 @@ function reserve(
     bundle: { group: group.id, index: bundle.index },
   };
   bundle.place = place;
-  host.bundles.add(place);
+  (host.bundles ??= new Set()).add(place);
   change(host.used, bundle.demands, 1);
   change(host.held, bundle.demands, 1);
   for (const shape of shapesOf(group)) offer(shape, place);
@@ -227,7 +226,7 @@ function release(state: SchedulerState, group: PlacementGroupRecord, bundle: Bun
   const host = place.host!;
   for (const shape of shapesOf(group)) withdraw(shape, place);
   bundle.place = undefined;
-  host.bundles.delete(place);
+  host.bundles!.delete(place);
   change(host.used, bundle.demands, -1);
   change(host.held, bundle.demands, -1);
   freed(state, host);
@@ -242,7 +241,7 @@ const shapesOf = ({ classes }: PlacementGroupRecord): Set<Shape> =>
  */
 export function loseBundles(state: SchedulerState, host: WorkerRecord, atMs: number): TaskRecord[] {
   const tasks: TaskRecord[] = [];
-  for (const place of host.bundles) {
+  for (const place of host.bundles ?? []) {
     const group = state.placementGroups.get(place.bundle!.group)!;
     for (const shape of shapesOf(group)) withdraw(shape, place);
     tasks.push(...place.assigned);

@@ -221,7 +221,7 @@ export function demote(pool: Pool, worker: WorkerRecord): void {
   pool.open.delete(worker);
   pool.standby.delete(worker);
   pool.deep.add(worker);
-  worker.demotedFrom.add(pool);
+  worker.demotedFrom.push(pool);
 }
 
 function aheadOf(state: SchedulerState, shape: Shape, { deep }: Pool): WorkerRecord | undefined {
@@ -406,7 +406,7 @@ export function promote(worker: WorkerRecord): void {
     pool.deep.delete(worker);
     pool.open.add(worker);
   }
-  worker.demotedFrom.clear();
+  worker.demotedFrom.length = 0;
 }
 
 /**

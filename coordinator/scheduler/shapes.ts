@@ -45,7 +45,10 @@ export function leaveShape(state: SchedulerState, shape: Shape): void {
   if (shape.classes > 0) return;
   state.shapes.delete(shape.key);
   for (const worker of candidatesOf(state, shape)) {
-    for (const pool of shape.pools) worker.demotedFrom.delete(pool);
+    for (const pool of shape.pools) {
+      const at = worker.demotedFrom.indexOf(pool);
+      if (at >= 0) worker.demotedFrom.splice(at, 1);
+    }
   }
 }
 
@@ -86,7 +89,7 @@ export function withdraw(shape: Shape, worker: WorkerRecord): void {
 
 /** How fast the worker is has become clearer: tell the pools that it is in. */
 export function republish(state: SchedulerState, host: WorkerRecord): void {
-  const workers = [host, ...host.bundles];
+  const workers = [host, ...(host.bundles ?? [])];
   const pools: [Pool, Shape, WorkerRecord][] = [];
   for (const shape of state.shapes.values()) {
     for (const worker of workers) {

@@ -22,7 +22,7 @@ import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
 import { learn } from "./learn.ts";
 import { lend } from "./lending.ts";
-import { jobOf, newClass, newWorker } from "./new-records.ts";
+import { jobOf, newClass, newTask, newWorker } from "./new-records.ts";
 import {
   createGroup,
   endGroup,
@@ -119,33 +119,11 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
   },
 
   "task-submitted"(state, event, effects) {
-    const { task: id, class: classId, missing, near, parent, again, atMs } = event;
+    const { task: id, class: classId, missing, atMs } = event;
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
     const group = state.classes.get(classId);
     invariant(group, `${id}: its class ${classId} was never defined`);
-    const task: TaskRecord = {
-      id,
-      group,
-      submittedMs: atMs,
-      state: "waiting",
-      attempt: again?.attempt ?? 0,
-      losses: again?.losses ?? 0,
-      restarts: 0,
-      isHandedOver: false,
-      worker: undefined,
-      leasedMs: 0,
-      launchedMs: 0,
-      expectedUs: 0,
-      isSlow: false,
-      isAhead: false,
-      near,
-      missing: undefined,
-      parent,
-      cpus: "kept",
-      returns: 0,
-      story: undefined,
-      places: [undefined, undefined, undefined, undefined, undefined, undefined],
-    };
+    const task = newTask(group, event);
     state.tasks.set(id, task);
     jobOf(state, group).tasks.add(task);
     if (missing.length === 0) {
@@ -385,7 +363,7 @@ function removeWorker(
   for (const shape of state.shapes.values()) {
     for (const { open } of shape.pools) {
       open.delete(worker);
-      for (const bundle of worker.bundles) open.delete(bundle);
+      for (const bundle of worker.bundles ?? []) open.delete(bundle);
     }
   }
   judgePending(state);

@@ -26,8 +26,11 @@ import type { Speed, Throughput } from "./policy/speed.ts";
  */
 export type TaskState = "waiting" | "ready" | "running" | "alive";
 
-/** The kinds of sets that a task can be in: at most one of each at a time. */
-export const SLOT = { queue: 0, assigned: 1, prefetched: 2, leased: 3, job: 4, near: 5 } as const;
+/**
+ * The kinds of sets that a task can be in: at most one of each at a time, and of those with one
+ * number as well, because a task is either ready (`queue`, `near`) or on a worker.
+ */
+export const SLOT = { queue: 0, assigned: 0, near: 1, leased: 1, prefetched: 2, job: 3 } as const;
 
 /** One line of a task's story, kept for `explain`. */
 export interface Chapter {
@@ -35,7 +38,7 @@ export interface Chapter {
   readonly what: string;
 }
 
-export interface TaskRecord extends Chained<TaskRecord> {
+export interface TaskRecord extends Chained {
   readonly id: TaskId;
   readonly group: SchedulingClass;
   readonly submittedMs: number;
@@ -182,10 +185,10 @@ export interface WorkerRecord {
   /** Tasks that wait for others and lend their CPUs, and whether there were too many. */
   lent: number;
   isDeep: boolean;
-  /** Those in whose `open` this worker is missing because it had no room. */
-  readonly demotedFrom: Set<Pool>;
+  /** Those in whose `open` this worker is missing because it had no room. Each once. */
+  readonly demotedFrom: Pool[];
   /** Parts of it that are reserved for placement groups: workers of their own, with its id. */
-  readonly bundles: Set<WorkerRecord>;
+  bundles: Set<WorkerRecord> | undefined;
   /** Set if it is such a part itself: of which worker, and for which group. */
   readonly host: WorkerRecord | undefined;
   readonly bundle: { readonly group: GroupId; readonly index: number } | undefined;

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ChainedSet, type Chained } from "./chained-set.ts";
+import { ChainedSet, PLACE_WORDS, type Chained } from "./chained-set.ts";
 
-class Element implements Chained<Element> {
-  readonly places = [undefined, undefined];
+class Element implements Chained {
+  readonly places = new Array<object | undefined>(2 * PLACE_WORDS);
 }
 
 test("behaves as a Set that keeps insertion order, in each slot", () => {

@@ -1,33 +1,33 @@
 /** An element that knows its places in the sets it is in, one for each kind of set. */
-export interface Chained<K> {
-  /** Kept by the sets; index it by {@link ChainedSet}'s slot. */
-  readonly places: (Place<K> | undefined)[];
+export interface Chained {
+  /**
+   * Kept by the sets. For each slot {@link PLACE_WORDS} that are `undefined` at first: the set, and
+   * the elements before and behind. All in one array, because an object for each place was a fifth
+   * of what a task took in memory.
+   */
+  readonly places: (object | undefined)[];
 }
 
-interface Place<K> {
-  readonly set: object;
-  readonly element: K;
-  previous: Place<K>;
-  next: Place<K>;
-}
+/** What each slot takes of `places`. */
+export const PLACE_WORDS = 3;
+const PREVIOUS = 1;
+const NEXT = 2;
 
 /**
  * A {@link LinkedSet} without a hash table: each element carries its place, so that an element can
  * be in one set per slot at a time. In the scheduler a task is in up to four sets; hashing it into
  * each of them, and growing and shrinking the tables, was a fifth of what a task cost there.
  */
-export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
-  readonly #slot: number;
-  /** Before the first and after the last element, so that no operation has an edge case. */
-  readonly #end: Place<K>;
+export class ChainedSet<K extends Chained> implements Iterable<K> {
+  /** Where in `places` the set is named; the neighbours are behind it. */
+  readonly #at: number;
+  #first: K | undefined;
+  #last: K | undefined;
   #size = 0;
 
-  /** @param slot the same for all sets of one kind, and no other kind's. */
+  /** @param slot the same for all sets of one kind, and for kinds of which an element is in one at a time. */
   constructor(slot: number) {
-    this.#slot = slot;
-    const end: { -readonly [Field in keyof Place<K>]?: Place<K>[Field] } = { set: this };
-    end.previous = end.next = end as Place<K>;
-    this.#end = end as Place<K>;
+    this.#at = slot * PLACE_WORDS;
   }
 
   get size(): number {
@@ -36,7 +36,7 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
 
   /** The oldest element, or `undefined` if the set is empty. */
   get first(): K | undefined {
-    return this.#end.next.element;
+    return this.#first;
   }
 
   /** The newest element. */
@@ -45,7 +45,7 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
   }
 
   has(element: K): boolean {
-    return element.places[this.#slot]?.set === this;
+    return element.places[this.#at] === this;
   }
 
   /**
@@ -53,10 +53,10 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
    * @throws Error if it is in another set of the same slot: a bug.
    */
   add(element: K): void {
-    const place = element.places[this.#slot];
-    if (place?.set === this) return;
-    if (place) throw new Error("the element is in another set of this kind");
-    this.#append({ set: this, element, previous: this.#end, next: this.#end });
+    const set = element.places[this.#at];
+    if (set === this) return;
+    if (set) throw new Error("the element is in another set of this kind");
+    this.#insert(element, this.#last);
   }
 
   /**
@@ -64,52 +64,59 @@ export class ChainedSet<K extends Chained<K>> implements Iterable<K> {
    * @throws Error if it is in a set of the same slot: a bug.
    */
   addAfter(element: K, earlier: K | undefined): void {
-    if (element.places[this.#slot]) throw new Error("the element is in a set of this kind");
-    const at = earlier?.places[this.#slot];
-    const previous = at?.set === this ? at : this.#end;
-    this.#insert({ set: this, element, previous, next: previous.next });
+    if (element.places[this.#at]) throw new Error("the element is in a set of this kind");
+    this.#insert(element, earlier && this.has(earlier) ? earlier : undefined);
   }
 
   delete(element: K): boolean {
-    const place = element.places[this.#slot];
-    if (place?.set !== this) return false;
-    this.#cut(place);
+    if (element.places[this.#at] !== this) return false;
+    this.#cut(element);
     return true;
   }
 
   /** Make `element` the newest, whether or not it was there. */
   moveToEnd(element: K): void {
-    const place = element.places[this.#slot];
-    if (place?.set !== this) return this.add(element);
-    if (place.next === this.#end) return;
-    this.#cut(place);
-    this.#append(place);
+    if (element.places[this.#at] !== this) return this.add(element);
+    if (element === this.#last) return;
+    this.#cut(element);
+    this.#insert(element, this.#last);
   }
 
-  #append(place: Place<K>): void {
-    place.previous = this.#end.previous;
-    place.next = this.#end;
-    this.#insert(place);
-  }
-
-  /** Between those that it names as its neighbours. */
-  #insert(place: Place<K>): void {
-    place.previous.next = place;
-    place.next.previous = place;
-    place.element.places[this.#slot] = place;
+  /** Behind `previous`, or before all others. */
+  #insert(element: K, previous: K | undefined): void {
+    const at = this.#at;
+    const next = previous ? (previous.places[at + NEXT] as K | undefined) : this.#first;
+    const { places } = element;
+    places[at] = this;
+    places[at + PREVIOUS] = previous;
+    places[at + NEXT] = next;
+    if (previous) previous.places[at + NEXT] = element;
+    else this.#first = element;
+    if (next) next.places[at + PREVIOUS] = element;
+    else this.#last = element;
     this.#size += 1;
   }
 
-  #cut(place: Place<K>): void {
-    place.previous.next = place.next;
-    place.next.previous = place.previous;
-    place.element.places[this.#slot] = undefined;
+  #cut({ places }: K): void {
+    const at = this.#at;
+    const previous = places[at + PREVIOUS] as K | undefined;
+    const next = places[at + NEXT] as K | undefined;
+    if (previous) previous.places[at + NEXT] = next;
+    else this.#first = next;
+    if (next) next.places[at + PREVIOUS] = previous;
+    else this.#last = previous;
+    places[at] = places[at + PREVIOUS] = places[at + NEXT] = undefined;
     this.#size -= 1;
   }
 
   /** The element at hand may be deleted on the way, no other. */
   *[Symbol.iterator](): IterableIterator<K> {
-    for (let place = this.#end.next; place !== this.#end; place = place.next) yield place.element;
+    const at = this.#at + NEXT;
+    for (let element = this.#first; element;) {
+      const next = element.places[at] as K | undefined;
+      yield element;
+      element = this.has(element) ? (element.places[at] as K | undefined) : next;
+    }
   }
 
   /** Newest first. */

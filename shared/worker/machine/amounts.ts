@@ -5,14 +5,15 @@ export interface Amounts {
   cpuMilli: number;
   gpuMilli: number;
   memoryBytes: number;
-  readonly custom: Map<string, number>;
+  /** Made when it is needed: most machines and tasks have none, and there may be 100,000 machines. */
+  custom: Map<string, number> | undefined;
 }
 
 export const noAmounts = (): Amounts => ({
   cpuMilli: 0,
   gpuMilli: 0,
   memoryBytes: 0,
-  custom: new Map(),
+  custom: undefined,
 });
 
 /** Add `sign` times the demands. */
@@ -21,8 +22,9 @@ export function change(amounts: Amounts, demands: Demands, sign: 1 | -1): void {
   amounts.gpuMilli += sign * demands.gpuMilli;
   amounts.memoryBytes += sign * demands.memoryBytes;
   if (!demands.custom) return;
+  const custom = (amounts.custom ??= new Map());
   for (const [name, amount] of Object.entries(demands.custom)) {
-    amounts.custom.set(name, (amounts.custom.get(name) ?? 0) + sign * amount);
+    custom.set(name, (custom.get(name) ?? 0) + sign * amount);
   }
 }
 
@@ -34,7 +36,7 @@ export function fits(capacity: Demands, used: Amounts, demands: Demands): boolea
     within(demands.memoryBytes, used.memoryBytes, capacity.memoryBytes) &&
     (!demands.custom ||
       Object.entries(demands.custom).every(([name, amount]) =>
-        within(amount, used.custom.get(name) ?? 0, capacity.custom?.[name] ?? 0),
+        within(amount, used.custom?.get(name) ?? 0, capacity.custom?.[name] ?? 0),
       ))
   );
 }

@@ -122,7 +122,9 @@ function checkAmounts(state: MachineState): void {
 const plain = ({ custom, ...rest }: Amounts): string =>
   JSON.stringify([
     rest,
-    [...custom].filter(([, amount]) => amount !== 0).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    [...(custom ?? [])]
+      .filter(([, amount]) => amount !== 0)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ]);
 
 function same(what: string, actual: Amounts, expected: Amounts): void {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { ChainedSet, PLACE_WORDS, type Chained } from "./chained-set.ts";
 
 class Element implements Chained {
-  readonly places = new Array<object | undefined>(2 * PLACE_WORDS);
+  readonly places = Array.from({ length: 2 * PLACE_WORDS }, () => undefined);
 }
 
 test("behaves as a Set that keeps insertion order, in each slot", () => {
@@ -28,7 +28,9 @@ test("behaves as a Set that keeps insertion order, in each slot", () => {
         expect([...set].map((element) => elements.indexOf(element))).toEqual(
           [...model].map((element) => elements.indexOf(element)),
         );
+        expect([...set.backwards()]).toEqual([...set].toReversed());
         expect(set.first).toBe([...model][0]);
+        expect(set.last).toBe([...model].at(-1));
         expect(set.size).toBe(model.size);
         for (const element of elements) expect(set.has(element)).toBe(model.has(element));
       }

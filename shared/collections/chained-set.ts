@@ -41,7 +41,7 @@ export class ChainedSet<K extends Chained> implements Iterable<K> {
 
   /** The newest element. */
   get last(): K | undefined {
-    return this.#end.previous.element;
+    return this.#last;
   }
 
   has(element: K): boolean {
@@ -121,8 +121,9 @@ export class ChainedSet<K extends Chained> implements Iterable<K> {
 
   /** Newest first. */
   *backwards(): IterableIterator<K> {
-    for (let place = this.#end.previous; place !== this.#end; place = place.previous) {
-      yield place.element;
+    for (let element = this.#last; element;) {
+      yield element;
+      element = element.places[this.#at + PREVIOUS] as K | undefined;
     }
   }
 }

@@ -6,6 +6,7 @@ import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
 import { LocalStore } from "../objects/local-store.ts";
 import { ActorCaller } from "../peer/actor-caller.ts";
 import { MeshPeer } from "../peer/mesh-peer.ts";
+import { ManualClock, quiet } from "../peer/test-mesh.ts";
 import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
 import { decodeFrame, encodeFrame, isFrame } from "../protocol/frame.ts";
 import {
@@ -36,6 +37,7 @@ const MANY = 100_000;
 /** The coordinator's end of the wire: it welcomes, introduces and relays, and tests play the rest. */
 class Mesh {
   readonly heard: PeerMessage[] = [];
+  heartbeatEveryMs = 20;
   readonly #ends = new Map<PeerId, Transport>();
   readonly #listeners = new Set<() => void>();
 
@@ -93,7 +95,7 @@ class Mesh {
       protocolVersion: 1,
       peer,
       job: "j1" as JobId,
-      heartbeatEveryMs: 20,
+      heartbeatEveryMs: this.heartbeatEveryMs,
       ticketKey: KEYS[peer]!,
       signalKey: "",
       iceServers: [],
@@ -136,8 +138,17 @@ afterEach(() => {
   cleanUp = [];
 });
 
-async function joined({ storeBytesMax = 2 ** 24 } = {}) {
+interface JoinedOptions {
+  readonly storeBytesMax?: number;
+  /** With a clock that stands still no heartbeat is sent either. */
+  readonly clock?: ManualClock;
+  readonly spawner?: ExecutorSpawner;
+  onChange?(): void;
+}
+
+async function joined({ storeBytesMax = 2 ** 24, ...more }: JoinedOptions = {}) {
   const mesh = new Mesh();
+  if (more.clock) mesh.heartbeatEveryMs = 60_000;
   const agent = await WorkerAgent.join({
     transport: mesh.connect(WORKER),
     hello: {
@@ -154,6 +165,7 @@ async function joined({ storeBytesMax = 2 ** 24 } = {}) {
     store: new LocalStore({ bytesMax: storeBytesMax }),
     dialers: () => [],
     log: (text) => expect.fail(text),
+    ...more,
   });
   cleanUp.push(() => agent.leave("the test is over"));
   return { mesh, agent };
@@ -206,6 +218,33 @@ function run(
   });
   return task;
 }
+
+test("a task that came before an executor was ready is shown once it runs", async () => {
+  const clock = new ManualClock();
+  let boot: () => void = () => expect.fail("no executor was spawned");
+  const booting = new Promise<void>((resolve) => {
+    boot = resolve;
+  });
+  const slow: ExecutorSpawner = {
+    spawn: (listener) =>
+      spawner.spawn({ ...listener, onReady: () => void booting.then(() => listener.onReady()) }),
+  };
+  const shown: (readonly string[])[] = [];
+  const { mesh, agent } = await joined({
+    clock,
+    spawner: slow,
+    onChange: () => shown.push(agent.snapshot().current),
+  });
+  run(mesh, define(mesh, "() => new Promise(() => {})"), []);
+  await quiet();
+  clock.advance(1_000);
+  expect(shown.at(-1)).toEqual([]);
+
+  boot();
+  await quiet();
+  clock.advance(1_000);
+  expect(shown.at(-1)).toEqual(["f"]);
+});
 
 test("a task runs and its small result rides along", async () => {
   const { mesh, agent } = await joined();

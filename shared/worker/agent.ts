@@ -312,7 +312,8 @@ export class WorkerAgent {
       case "give-order": {
         const open = this.#orders.get(effect.key);
         if (open) this.#crew.give(effect.executor, orderOf(open), open.callable);
-        return;
+        // A task that came before an executor was ready has been shown as waiting till now.
+        return this.#changed();
       }
       case "end-actor": {
         const { executor, actor, key, isGraceful } = effect;

@@ -1,113 +1,24 @@
 import { afterEach, expect, test } from "vitest";
 import { MeshError } from "../errors.ts";
 import { systemClock } from "../clock.ts";
-import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId, TaskId } from "../ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
 import { LocalStore } from "../objects/local-store.ts";
 import { ActorCaller } from "../peer/actor-caller.ts";
 import { MeshPeer } from "../peer/mesh-peer.ts";
 import { ManualClock, quiet } from "../peer/test-mesh.ts";
-import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
-import { decodeFrame, encodeFrame, isFrame } from "../protocol/frame.ts";
-import {
-  relayHeaders,
-  workerMessages,
-  type CoordinatorMessage,
-  type Define,
-  type ObjectState,
-  type PeerMessage,
-} from "../protocol/messages.ts";
-import { signTicket } from "../protocol/tickets.ts";
-import { memoryTransportPair } from "../transport/memory.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Define, ObjectState } from "../protocol/messages.ts";
 import { WorkerAgent } from "./agent.ts";
 import type { ExecutorSpawner } from "./executor-api.ts";
 import { ExecutorHost } from "./executor-host.ts";
 import { serveExecutor } from "./executor-serve.ts";
+import { DRIVER, Mesh, WORKER } from "./test-coordinator.ts";
 
-const WORKER = "nworker" as PeerId;
-const DRIVER = "ndriver" as PeerId;
-const KEYS = { [WORKER]: new Uint8Array(32).fill(1), [DRIVER]: new Uint8Array(32).fill(2) };
 const refs: RefCodec = { toWire: () => undefined, fromWire: (wire) => wire };
 const encode = (value: unknown) => encodeValue(value, refs).toBytes();
 const decode = (bytes: Uint8Array) => decodeValue(bytes, refs);
 /** Too big to ride along. */
 const MANY = 100_000;
-
-/** The coordinator's end of the wire: it welcomes, introduces and relays, and tests play the rest. */
-class Mesh {
-  readonly heard: PeerMessage[] = [];
-  heartbeatEveryMs = 20;
-  readonly #ends = new Map<PeerId, Transport>();
-  readonly #listeners = new Set<() => void>();
-
-  connect(peer: PeerId): Transport {
-    const [theirs, ours] = memoryTransportPair();
-    this.#ends.set(peer, ours);
-    ours.onMessage = (bytes) => this.#receive(peer, bytes);
-    return theirs;
-  }
-
-  send(message: CoordinatorMessage, to = WORKER): void {
-    void this.#ends.get(to)!.send(encodeBatch([message]));
-  }
-
-  cut(peer: PeerId): void {
-    this.#ends.get(peer)!.close({ code: "failed", detail: "the wire was cut" });
-  }
-
-  /** The first message of a kind, once it is there. */
-  async hears<Type extends PeerMessage["type"]>(
-    type: Type,
-    more: Partial<Extract<PeerMessage, { type: Type }>> = {},
-  ): Promise<Extract<PeerMessage, { type: Type }>> {
-    for (;;) {
-      const found = this.heard.find(
-        (message) =>
-          message.type === type &&
-          Object.entries(more).every(([key, value]) => message[key as never] === value),
-      );
-      if (found) return found as Extract<PeerMessage, { type: Type }>;
-      await new Promise<void>((resolve) => this.#listeners.add(resolve));
-    }
-  }
-
-  #receive(from: PeerId, bytes: Uint8Array<ArrayBuffer>): void {
-    if (isFrame(bytes)) {
-      const { header, payload } = decodeFrame(bytes);
-      if (!relayHeaders.accepts(header)) throw new Error("not a relay frame");
-      void this.#ends.get(header.peer)!.send(encodeFrame({ ...header, peer: from }, payload));
-      return;
-    }
-    for (const message of decodeBatch(bytes)) {
-      if (!workerMessages.accepts(message)) throw new Error(workerMessages.complaint(message));
-      if (message.type === "hello") this.#welcome(from);
-      else if (message.type === "introduce-me") this.#introduce(from, message.peer);
-      else if (from === WORKER) this.heard.push(message);
-    }
-    for (const listener of this.#listeners) listener();
-    this.#listeners.clear();
-  }
-
-  #welcome(peer: PeerId): void {
-    const welcome: CoordinatorMessage = {
-      type: "welcome",
-      protocolVersion: 1,
-      peer,
-      job: "j1" as JobId,
-      heartbeatEveryMs: this.heartbeatEveryMs,
-      ticketKey: KEYS[peer]!,
-      signalKey: "",
-      iceServers: [],
-    };
-    this.send(welcome, peer);
-  }
-
-  #introduce(from: PeerId, peer: PeerId): void {
-    const ticket = signTicket(KEYS[peer]!, { from, to: peer }, Date.now() + 10_000);
-    this.send({ type: "introduction", peer, ticket, runtime: "node", webrtc: false }, from);
-  }
-}
 
 /** Executors in this very thread, behind real ports. */
 const spawner: ExecutorSpawner = {

@@ -17,6 +17,7 @@ import {
   type DirectoryEffect,
   type DirectoryEvent,
 } from "../directory/types.ts";
+import { isCurrent, isWith } from "../scheduler/copies.ts";
 import { step as stepScheduler } from "../scheduler/step.ts";
 import {
   emptySchedulerState,
@@ -257,10 +258,10 @@ export class ControlPlane {
     const atMs = this.#nowMs;
     this.#step({ type: "task-done", worker: peer, task, attempt, ranForMs, atMs });
     // The scheduler says first whether the answer counts, then what it makes room for.
-    const accepted = this.#queue[before]?.type === "accept-result";
-    if (accepted) {
+    const accepted = this.#queue[before];
+    if (accepted?.type === "accept-result") {
       if (!message.inline) {
-        this.submissions.remember(message.task, message.attempt + 1, losses + 1);
+        this.submissions.remember(message.task, accepted.attempts, losses + 1);
       }
       const value = sealedFrom(message, peer, peer, replicas);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
@@ -268,7 +269,7 @@ export class ControlPlane {
     }
     // Nobody waits for this answer: neither for the value it left behind nor for the actor. But the
     // peer may be at a later attempt, or what it has may be the very copy that counts.
-    if (this.scheduler.tasks.get(message.task)?.worker?.id === peer) return;
+    if (isWith(this.scheduler, peer, message.task)) return;
     if (!message.inline && !this.directory.objects.get(object)?.locations.includes(peer)) {
       this.#ports.send(peer, { type: "free-objects", objects: [object] }, 0);
     }
@@ -343,12 +344,11 @@ export class ControlPlane {
     switch (effect.type) {
       case "run":
         return this.#run(effect);
+      case "recall-runs":
       case "cancel-run": {
         const { worker, ...order } = effect;
         return this.#ports.send(worker, order, 0);
       }
-      case "recall-runs":
-        return this.#ports.send(effect.worker, { type: "recall-runs", tasks: effect.tasks }, 0);
       case "accept-result":
         this.settled.note(effect, this.peers.get(effect.worker)?.name, this.#nowMs);
         return this.#accept(effect.task, effect.worker);
@@ -406,7 +406,7 @@ export class ControlPlane {
     const scheduled = this.scheduler.tasks.get(task);
     const define = scheduled && this.callables.get(scheduled.group.callable);
     // An effect before this one in the queue may have ended the task.
-    if (!payload || !define || scheduled.attempt !== attempt) return;
+    if (!payload || !define || !isCurrent(this.scheduler, task, attempt)) return;
     const missing = this.submissions.pendingOf(payload.dependencies);
     if (missing.length > 0) {
       const error: WireError = { code: "OBJECT_LOST", message: "an argument was lost" };

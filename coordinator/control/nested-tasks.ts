@@ -2,6 +2,7 @@ import { MeshError } from "../../shared/errors.ts";
 import type { CallableId, JobId, TaskId } from "../../shared/ids.ts";
 import { keyOfDefine } from "../../shared/protocol/define-key.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
+import { isWith } from "../scheduler/copies.ts";
 import { DEPTH_MAX } from "../scheduler/placement.ts";
 import type { SchedulerState } from "../scheduler/types.ts";
 import type { PeerRecord } from "./types.ts";
@@ -25,7 +26,7 @@ export function jobOf(
     throw new MeshError("PROTOCOL_VIOLATION", message);
   }
   const task = scheduler.tasks.get(parent);
-  return task?.worker?.id === from.peer ? task.group.job : undefined;
+  return task && isWith(scheduler, from.peer, parent) ? task.group.job : undefined;
 }
 
 /**

@@ -65,6 +65,7 @@ export const classDefined = (define: Define, job: JobId): Omit<ClassDefined, "at
   retriesMax: define.retriesMax,
   restartsMax: restartsMaxOf(define),
   priority: define.priority,
+  ...(define.speculate ? { speculate: true } : {}),
 });
 
 function restartsMaxOf({ actor }: Define): number {

@@ -98,6 +98,7 @@ export function buryActor(
 
 export function forget(state: SchedulerState, task: TaskRecord): void {
   state.tasks.delete(task.id);
+  if (state.copies.size > 0) state.copies.delete(task.id);
   state.jobs.get(task.group.job)?.tasks.delete(task);
 }
 

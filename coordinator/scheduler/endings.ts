@@ -1,6 +1,7 @@
 import type { ObjectId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { forget } from "./actors.ts";
+import { endOthers } from "./copies.ts";
 import { takeFromQueue, vacate } from "./placement.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
@@ -40,6 +41,7 @@ export function failTask(
     for (const object of task.missing) dropDependent(state, object, task);
   }
   if (task.worker) vacate(state, task);
+  if (state.copies.size > 0) endOthers(state, task, effects);
   state.counters.failed += 1;
   forget(state, task);
   const { name } = task.group;

@@ -32,10 +32,15 @@ export function explainTask(state: SchedulerState, task: TaskRecord, atMs: numbe
       }
       return `${name} is with ${task.worker!.name} (attempt ${task.attempt + 1} of at most ${
         task.group.retriesMax + 1
-      }), heard of ${Math.round(atMs - task.leasedMs)} ms ago`;
+      }), heard of ${Math.round(atMs - task.leasedMs)} ms ago${copyText(state, task)}`;
     case "alive":
       return `actor ${name} lives on ${task.worker!.name}${restartsText(task)}`;
   }
+}
+
+function copyText({ copies }: SchedulerState, { id }: TaskRecord): string {
+  const copy = copies.get(id)?.copy;
+  return copy ? `; it is late, so a copy of it is with ${copy.worker!.name}` : "";
 }
 
 /** How many restarts of an actor are used: nothing if it cannot be restarted. */

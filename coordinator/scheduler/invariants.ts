@@ -58,6 +58,16 @@ function checkTasks(state: SchedulerState): void {
     invariant(isThere(state, task.worker), `${id}: its worker has left`);
     invariant(task.worker.assigned.has(task), `${id}: its worker disowns it`);
   }
+  for (const [id, { copy, attempt }] of state.copies) {
+    const task = state.tasks.get(id);
+    invariant(task, `${id}: what has ended has a copy`);
+    if (!copy) continue;
+    invariant(task !== copy && task.state === "running", `${id}: runs in a copy alone`);
+    invariant(copy.attempt === attempt && attempt > task.attempt, `${id}: its copy's number`);
+    invariant(copy.worker!.id !== task.worker!.id, `${id}: twice on one worker`);
+    invariant(task.group.speculation?.copies.has(copy), `${id}: its copy is not counted`);
+    invariant(copy.worker!.assigned.has(copy) && state.leased.has(copy), `${id}: its copy is lost`);
+  }
   for (const [object, dependents] of state.dependents) {
     invariant(dependents.size > 0, `${object}: nobody waits for it`);
     for (const task of dependents) {
@@ -76,6 +86,11 @@ function checkClasses(state: SchedulerState): void {
   for (const group of state.classes.values()) {
     const { id, shape, priority, queue } = group;
     count(shape);
+    const isTwice = group.speculation !== undefined && group.speculation.running.size > 0;
+    invariant(!isTwice || state.speculating.has(group), `${id}: nobody looks after its stragglers`);
+    for (const copy of group.speculation?.copies ?? []) {
+      invariant(state.copies.get(copy.id)?.copy === copy, `${id}: counts a copy that is none`);
+    }
     const isServed = shape.ready.get(priority)?.has(group) ?? false;
     invariant(isServed === queue.size > 0, `${id}: served iff it has ready tasks`);
     const near = [...(group.nearBy ?? [])].flatMap(([worker, tasks]) => {

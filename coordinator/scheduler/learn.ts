@@ -1,3 +1,4 @@
+import { noteDuration } from "./policy/speculation.ts";
 import { learnSpeed, warmsUp } from "./policy/speed.ts";
 import { republish } from "./shapes.ts";
 import type { SchedulerState, SchedulingClass, WorkerRecord } from "./types.ts";
@@ -21,5 +22,6 @@ export function learn(
   if (isFirst) return;
   if (learnSpeed(speed, averageMs, ranForMs)) republish(state, host);
   speed.sampledMs = atMs;
+  if (group.speculation) noteDuration(group.speculation.durations, ranForMs / speed.slowness);
   group.averageMs += AVERAGE_WEIGHT * (ranForMs / speed.slowness - averageMs);
 }

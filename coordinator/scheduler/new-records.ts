@@ -9,6 +9,7 @@ import {
   type SchedulerEvent,
   type SchedulerState,
   type SchedulingClass,
+  type Speculation,
   type TaskRecord,
   type WorkerRecord,
 } from "./types.ts";
@@ -78,6 +79,12 @@ const newPlaces = (): (object | undefined)[] => [
   undefined, undefined, undefined,
 ];
 
+const newSpeculation = (): Speculation => ({
+  durations: { mostMs: 0, samples: 0 },
+  running: new Set(),
+  copies: new Set(),
+});
+
 /** A class without tasks. */
 export function newClass(
   state: SchedulerState,
@@ -108,6 +115,7 @@ export function newClass(
     turn: 0,
     averageMs: undefined,
     isAverageCold: false,
+    speculation: given.speculate && !isActor ? newSpeculation() : undefined,
     stuck: undefined,
   };
 }

@@ -120,7 +120,7 @@ export function placeAtOnce(
   return true;
 }
 
-function launch(
+export function launch(
   state: SchedulerState,
   { task, worker }: { readonly task: TaskRecord; readonly worker: WorkerRecord },
   atMs: number,
@@ -128,6 +128,10 @@ function launch(
 ): void {
   assign(worker, task);
   if (task.isAhead && worker.prefetched.size === 1) state.ahead.add(worker);
+  if (task.group.speculation) {
+    task.group.speculation.running.add(task);
+    state.speculating.add(task.group);
+  }
   moveOn(task.group.shape, worker);
   task.launchedMs = atMs;
   task.group.servedMs = atMs;
@@ -344,6 +348,8 @@ export function vacate(state: SchedulerState, task: TaskRecord): void {
   if (isActor) change(worker.held, demands, -1);
   state.leased.delete(task);
   task.worker = undefined;
+  const { speculation } = task.group;
+  if (speculation && !speculation.running.delete(task)) speculation.copies.delete(task);
   if (worker.recalled?.delete(task) && worker.recalled.size === 0) worker.recalled = undefined;
   freed(state, worker);
 }

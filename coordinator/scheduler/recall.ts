@@ -6,7 +6,7 @@ import { slotsOf } from "./policy/speed.ts";
 import type { Shape, SchedulerEffect, SchedulerState, TaskRecord, WorkerRecord } from "./types.ts";
 
 /**
- * Work that was given ahead is asked back when others are idle (S11). A task stays its holder's until the
+ * Work that was given ahead is asked back when others are idle (S6). A task stays its holder's until the
  * holder returns it, which it does only if it has not started it: so an answer that crosses the
  * request counts, and a request that gets lost costs nothing.
  */

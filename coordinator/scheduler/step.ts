@@ -18,6 +18,8 @@ import {
   takeBack,
   vacate,
 } from "./placement.ts";
+import { endOthers, goesOn, nextAttempt, runningAttempt } from "./copies.ts";
+import { copyStragglers } from "./speculate.ts";
 import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
 import { learn } from "./learn.ts";
@@ -92,8 +94,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     worker.lastSeenMs = atMs;
     state.silent.get(worker.silenceMsMax)!.moveToEnd(worker);
     for (const [taskId, attempt] of tasks) {
-      const task = state.tasks.get(taskId);
-      if (task?.worker?.id !== id || task.attempt !== attempt || task.state !== "running") continue;
+      const task = runningAttempt(state, id, taskId, attempt);
+      if (!task) continue;
       task.leasedMs = atMs;
       state.leased.moveToEnd(task);
     }
@@ -135,14 +137,13 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
   },
 
   "task-returned"(state, { worker: workerId, task: id, attempt, why, missing, atMs }, effects) {
-    const task = state.tasks.get(id);
-    if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
-      return;
-    }
-    const { worker } = task;
+    const task = runningAttempt(state, workerId, id, attempt);
+    if (!task) return;
+    const worker = task.worker!;
     const isRecalled = worker.recalled?.has(task) === true;
     vacate(state, task);
-    task.attempt += 1;
+    if (goesOn(state, task)) return;
+    task.attempt = nextAttempt(state, task);
     if (missing.length > 0) return awaitObjects(state, task, missing);
     if (isRecalled) return makeReady(state, task);
     passOver(worker, task.group);
@@ -174,12 +175,11 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
   },
 
   "task-done"(state, { worker: workerId, task: id, attempt, ranForMs, atMs }, effects) {
-    const task = state.tasks.get(id);
+    const task = runningAttempt(state, workerId, id, attempt);
     // A late answer from an attempt already given up on: the first answer won.
-    if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
-      return;
-    }
-    const { worker, group } = task;
+    if (!task) return;
+    const { group } = task;
+    const worker = task.worker!;
     const host = worker.host ?? worker;
     host.tasksDone += 1;
     state.counters.done += 1;
@@ -190,41 +190,37 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       state.leased.delete(task);
     } else {
       vacate(state, task);
-      forget(state, task);
     }
     const { name } = group;
-    effects.push({
-      type: "accept-result",
-      task: id,
-      worker: workerId,
-      name,
-      attempts: attempt + 1,
-    });
+    const attempts = state.copies.size === 0 ? attempt + 1 : nextAttempt(state, task);
+    effects.push({ type: "accept-result", task: id, worker: workerId, name, attempts });
+    if (group.isActor) return;
+    forget(state, state.copies.size === 0 ? task : endOthers(state, task, effects));
   },
 
   "task-failed"(state, { worker: workerId, task: id, attempt, error, atMs }, effects) {
-    const task = state.tasks.get(id);
-    if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
-      return;
-    }
-    const { worker } = task;
+    const task = runningAttempt(state, workerId, id, attempt);
+    if (!task) return;
+    const worker = task.worker!;
     if (error.code === "WORKER_LOST") {
       vacate(state, task);
+      if (goesOn(state, task)) return;
       passOver(worker, task.group);
       return retryOrFail(state, task, { why: error.message, atMs }, effects);
     }
     (worker.host ?? worker).tasksFailed += 1;
-    failTask(state, task, error, effects);
+    vacate(state, task);
+    failTask(state, endOthers(state, task, effects), error, effects);
   },
 
   "task-blocked"(state, { worker, task: id, attempt }, effects) {
-    const task = state.tasks.get(id);
-    if (task?.worker?.id === worker && task.attempt === attempt) lend(state, task, effects);
+    const task = runningAttempt(state, worker, id, attempt);
+    if (task) lend(state, task, effects);
   },
 
   "task-resumed"(state, { worker, task: id, attempt }) {
-    const task = state.tasks.get(id);
-    if (task?.worker?.id === worker && task.attempt === attempt) takeBack(task);
+    const task = runningAttempt(state, worker, id, attempt);
+    if (task) takeBack(task);
   },
 
   "task-cancelled"(state, { task: id, why, atMs }, effects) {
@@ -302,6 +298,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       const worker = task.worker!;
       const why = `${worker.name} did not mention it for ${LEASE_MS_MAX / 1000} s`;
       vacate(state, task);
+      if (goesOn(state, task)) continue;
       passOver(worker, task.group);
       retryOrFail(state, task, { why, atMs }, effects);
     }
@@ -337,6 +334,7 @@ export function step(
   if (state.isIdle) {
     state.isIdle = false;
     if (state.ahead.size > 0) recallForIdle(state, event.atMs, effects);
+    if (state.speculating.size > 0) copyStragglers(state, event.atMs, effects);
   }
   return effects;
 }
@@ -356,7 +354,7 @@ function removeWorker(
       loseActor(state, task, { ...cause, why }, effects);
     } else {
       vacate(state, task);
-      retryOrFail(state, task, { why, atMs: cause.atMs }, effects);
+      if (!goesOn(state, task)) retryOrFail(state, task, { why, atMs: cause.atMs }, effects);
     }
   }
   // `vacate` offered the leaving worker again.
@@ -394,7 +392,7 @@ function retryOrFail(
   tellOf(task, { atMs: cause.atMs, what: `attempt ${task.attempt + 1} was lost: ${cause.why}` });
   if (task.losses < task.group.retriesMax) {
     task.losses += 1;
-    task.attempt += 1;
+    task.attempt = nextAttempt(state, task);
     state.counters.retried += 1;
     makeReady(state, task);
     return;

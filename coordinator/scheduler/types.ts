@@ -14,6 +14,8 @@ import type { Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { Choice, Constraints } from "./choices.ts";
 import type { PackStrategy } from "./policy/bundles.ts";
 import type { Nearness } from "./policy/locality.ts";
+import type { CopyRecord } from "./copies.ts";
+import type { Durations } from "./policy/speculation.ts";
 import type { Speed, Throughput } from "./policy/speed.ts";
 
 /**
@@ -113,8 +115,18 @@ export interface SchedulingClass {
   averageMs: number | undefined;
   /** It is from the first task on its worker, which had to load what it needs. */
   isAverageCold: boolean;
+  /** Of tasks that may be run twice when they are late; see copies.ts. */
+  readonly speculation: Speculation | undefined;
   /** Set while its tasks wait although no worker could ever run them. */
   stuck: { readonly sinceMs: number; readonly joined: number; warned: boolean } | undefined;
+}
+
+export interface Speculation {
+  readonly durations: Durations;
+  /** What runs and may be copied, first started first. */
+  readonly running: Set<TaskRecord>;
+  /** The copies that run. */
+  readonly copies: Set<TaskRecord>;
 }
 
 /**
@@ -253,6 +265,10 @@ export interface SchedulerState {
   readonly readyActors: Set<Shape>;
   /** The keys of `readyShapes`, highest first. */
   readonly priorities: number[];
+  /** Tasks that run twice, or did. */
+  readonly copies: Map<TaskId, CopyRecord>;
+  /** All classes with tasks that run and may be copied, and some that had such. */
+  readonly speculating: LinkedSet<SchedulingClass>;
   /** All workers with tasks that wait there, and some that had such; see recall.ts. */
   readonly ahead: LinkedSet<WorkerRecord>;
   /** Whether a worker may have become idle, so that it is looked for work of others. */
@@ -267,7 +283,7 @@ export interface SchedulerState {
   readonly leased: ChainedSet<TaskRecord>;
   /** Workers by how long they may be silent; within one limit, longest silent first. */
   readonly silent: Map<number, LinkedSet<WorkerRecord>>;
-  readonly counters: { done: number; failed: number; retried: number };
+  readonly counters: { done: number; failed: number; retried: number; copied: number };
 }
 
 /** What happened. Time is a field, so the log of events replays to the same state. */
@@ -305,6 +321,8 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly retriesMax: number;
       readonly restartsMax?: number;
       readonly priority: number;
+      /** Whether what is late may be run twice. */
+      readonly speculate?: boolean;
     } & Constraints)
   /** None of its tasks is left, and there will be no more. */
   | { readonly type: "class-forgotten"; readonly id: CallableId }
@@ -460,6 +478,8 @@ export const emptySchedulerState = (): SchedulerState => ({
   readyShapes: new Map(),
   readyActors: new Set(),
   priorities: [],
+  copies: new Map(),
+  speculating: new LinkedSet(),
   ahead: new LinkedSet(),
   isIdle: false,
   nowMs: 0,
@@ -467,5 +487,5 @@ export const emptySchedulerState = (): SchedulerState => ({
   dependents: new Map(),
   leased: new ChainedSet(SLOT.leased),
   silent: new Map(),
-  counters: { done: 0, failed: 0, retried: 0 },
+  counters: { done: 0, failed: 0, retried: 0, copied: 0 },
 });

@@ -269,6 +269,7 @@ export class DriverPlan {
       ...where,
       retriesMax: prng.below(5),
       priority: prng.below(3) - 1,
+      ...(!isActor && prng.chance(1, 2) ? { speculate: true } : {}),
       ...(isActor ? { actor: this.#treatment() } : {}),
     };
   }

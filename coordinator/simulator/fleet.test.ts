@@ -20,6 +20,20 @@ test.each([20, 100, 500])(
   },
 );
 
+test("a task that is late although its worker is not is copied, and the batch does not wait for it", () => {
+  const workers = Array.from({ length: 8 }, () => worker(1, 2));
+  // Two of the last hundred are held up by their worker for as long as the whole batch takes.
+  const tasks = tasksOf(800, 100).map((task, i) =>
+    i === 720 || i === 780 ? { ...task, heldUpMs: 10_000 } : task,
+  );
+  const run = (speculate: boolean) =>
+    new Fleet({ workers, tasks, withLocality: true, speculate }).run();
+  const { makespanMs, lowerBoundMs, copied } = run(true);
+  expect(makespanMs / lowerBoundMs).toBeLessThanOrEqual(1.3);
+  expect(copied).toBeGreaterThan(0);
+  expect(run(false).makespanMs / lowerBoundMs).toBeGreaterThan(1.5);
+});
+
 test("with 100 ms there and back, tasks of 10 ms keep workers busy nine tenths of the time", () => {
   const workers = Array.from({ length: 4 }, () => worker(1, 100));
   const plan = { workers, tasks: tasksOf(4_000, 10), withLocality: true };

@@ -20,6 +20,8 @@ export interface FleetTask {
   readonly job: number;
   readonly class: number;
   readonly runMs: number;
+  /** How much longer its first attempt takes, through no fault of its own. */
+  readonly heldUpMs?: number;
   /** Bytes of its argument, and the worker that has it. */
   readonly argument?: { readonly bytes: number; readonly at: number };
 }
@@ -29,6 +31,8 @@ export interface FleetPlan {
   readonly tasks: readonly FleetTask[];
   /** Whether the scheduler is told where arguments are. */
   readonly withLocality: boolean;
+  /** Whether tasks that are late may be run twice. */
+  readonly speculate?: boolean;
 }
 
 export interface FleetResult {
@@ -46,12 +50,15 @@ export interface FleetResult {
   readonly bytesMoved: number;
   /** Tasks that were given ahead and taken back. */
   readonly recalled: number;
+  /** Tasks that were run twice because they were late. */
+  readonly copied: number;
 }
 
 /** What a worker was told to run. */
 interface Order {
   readonly i: number;
   readonly attempt: number;
+  isOver: boolean;
 }
 
 interface Host extends FleetWorker {
@@ -127,6 +134,7 @@ export class Fleet {
       ...this.#halfway!,
       bytesMoved: this.#bytesMoved,
       recalled: this.#recalled,
+      copied: this.#state.counters.copied,
     };
   }
 
@@ -138,6 +146,8 @@ export class Fleet {
     for (const effect of effects) {
       if (effect.type === "run") this.#order(effect);
       else if (effect.type === "recall-runs") this.#recall(effect);
+      else if (effect.type === "cancel-run") this.#cancel(effect);
+      else if (effect.type === "accept-result") this.#accept(effect);
     }
   }
 
@@ -145,7 +155,15 @@ export class Fleet {
     const classes = new Map(this.#plan.tasks.map((task) => [classOf(task), task]));
     for (const [id, { job }] of classes) {
       const about = { isActor: false, demands: SLOT, labels: {}, retriesMax: 0, priority: 0 };
-      this.#feed({ type: "class-defined", id, job: `d${job}` as JobId, name: id, ...about });
+      const { speculate = false } = this.#plan;
+      this.#feed({
+        type: "class-defined",
+        id,
+        job: `d${job}` as JobId,
+        name: id,
+        ...about,
+        speculate,
+      });
     }
   }
 
@@ -164,9 +182,33 @@ export class Fleet {
     this.#decisions += 1;
     const host = this.#hosts[Number(worker.slice(1))]!;
     this.#after(host.roundTripMs / 2, () => {
-      host.queue.push({ i: numberOf(task), attempt });
+      host.queue.push({ i: numberOf(task), attempt, isOver: false });
       this.#start(host);
     });
+  }
+
+  /** The other attempt was first: what runs is stopped. */
+  #cancel({ worker, task, attempt }: Extract<SchedulerEffect, { type: "cancel-run" }>): void {
+    const host = this.#hosts[Number(worker.slice(1))]!;
+    const i = numberOf(task);
+    this.#after(host.roundTripMs / 2, () => {
+      const at = host.queue.findIndex((each) => each.i === i && each.attempt === attempt);
+      const order = host.queue[at];
+      if (!order || order.isOver) return;
+      order.isOver = true;
+      if (at >= host.next) host.queue.splice(at, 1);
+      else {
+        host.running -= 1;
+        this.#start(host);
+      }
+    });
+  }
+
+  #accept({ task }: Extract<SchedulerEffect, { type: "accept-result" }>): void {
+    const { job, runMs } = this.#plan.tasks[numberOf(task)]!;
+    this.#workOfJob[job] = (this.#workOfJob[job] ?? 0) + runMs;
+    this.#done += 1;
+    if (this.#done === Math.ceil(this.#plan.tasks.length / 2)) this.#lookHalfway();
   }
 
   /** It returns what it has not started. */
@@ -194,22 +236,23 @@ export class Fleet {
       const { argument } = task;
       const fetched = argument && this.#hosts[argument.at] !== host ? argument.bytes : 0;
       this.#bytesMoved += fetched;
-      const ranForMs = task.runMs * host.slowness;
+      const heldUpMs = order.attempt === 0 ? (task.heldUpMs ?? 0) : 0;
+      const ranForMs = task.runMs * host.slowness + heldUpMs;
       host.running += 1;
       this.#after(fetched / BYTES_PER_MS + ranForMs, () => this.#finish(host, order, ranForMs));
     }
   }
 
-  #finish(host: Host, { i, attempt }: Order, ranForMs: number): void {
+  #finish(host: Host, order: Order, ranForMs: number): void {
+    if (order.isOver) return;
+    order.isOver = true;
     host.running -= 1;
     host.busyMs += ranForMs;
     this.#start(host);
-    const { job, runMs } = this.#plan.tasks[i]!;
-    this.#workOfJob[job] = (this.#workOfJob[job] ?? 0) + runMs;
+    const { i, attempt } = order;
+    const { job } = this.#plan.tasks[i]!;
     this.#after(host.roundTripMs / 2, () => {
       const task = `d${job}.${i}` as TaskId;
-      this.#done += 1;
-      if (this.#done === Math.ceil(this.#plan.tasks.length / 2)) this.#lookHalfway();
       this.#feed({ type: "task-done", worker: host.id, task, attempt, ranForMs });
     });
   }

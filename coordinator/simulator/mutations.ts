@@ -8,6 +8,7 @@ export interface Mutation {
 
 const STEP = "coordinator/scheduler/step.ts";
 const PLACEMENT = "coordinator/scheduler/placement.ts";
+const COPIES = "coordinator/scheduler/copies.ts";
 const GROUPS = "coordinator/scheduler/placement-groups.ts";
 const DIRECTORY = "coordinator/directory/step.ts";
 const CONTROL = "coordinator/control/control-plane.ts";
@@ -30,7 +31,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a lost attempt keeps its number",
     file: STEP,
-    text: "    task.losses += 1;\n    task.attempt += 1;\n",
+    text: "    task.losses += 1;\n    task.attempt = nextAttempt(state, task);\n",
     by: "    task.losses += 1;\n",
   },
   {
@@ -47,13 +48,11 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "answers of other workers are accepted",
-    file: STEP,
-    text: `if (task?.worker?.id !== workerId || task.attempt !== attempt || task.state !== "running") {
-      return;
-    }
-    const { worker, group } = task;`,
-    by: `if (task?.state !== "running" || !task.worker) return;
-    const { worker, group } = task;`,
+    file: COPIES,
+    text: `if (task?.worker?.id === worker && task.attempt === attempt) {
+    return task.state`,
+    by: `if (task?.worker) {
+    return task.state`,
   },
   {
     name: "what was recalled is not placed again",
@@ -66,6 +65,18 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "shared/worker/machine/step.ts",
     text: "      if (order.executors.size > 0) continue;\n",
     by: "",
+  },
+  {
+    name: "a copy goes on when its task has ended",
+    file: COPIES,
+    text: "    vacate(state, other);\n",
+    by: "",
+  },
+  {
+    name: "a task of which one of two attempts was lost is retried too",
+    file: COPIES,
+    text: "  job.tasks.add(copy);\n  return true;",
+    by: "  job.tasks.add(copy);\n  return false;",
   },
   {
     name: "work is taken ahead behind an actor",
@@ -250,8 +261,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a task that was given back keeps its worker busy",
     file: STEP,
-    text: "    vacate(state, task);\n    task.attempt += 1;\n",
-    by: "    task.attempt += 1;\n",
+    text: "    vacate(state, task);\n    if (goesOn(state, task)) return;\n    task.attempt = ",
+    by: "    task.attempt = ",
   },
   {
     name: "a stale place is never corrected",

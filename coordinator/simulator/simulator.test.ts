@@ -29,13 +29,14 @@ describe("the coordinator and its workers under faults", () => {
     `${seeds.length} random meshes break no invariant, settle every task once and free everything`,
     { timeout: 3_600_000 },
     () => {
-      const total = { settled: 0, losses: 0, retried: 0, events: 0 };
+      const total = { settled: 0, losses: 0, retried: 0, copied: 0, events: 0 };
       for (const seed of seeds) {
         try {
           const result = simulate(drawScenario(seed));
           total.settled += result.settled;
           total.losses += result.losses;
           total.retried += result.retried;
+          total.copied += result.copied;
           total.events += result.events;
         } catch (cause) {
           throw new Error(`reproduce with: SEED=${seed} npm run sim -- --trace`, { cause });
@@ -46,6 +47,7 @@ describe("the coordinator and its workers under faults", () => {
       expect(total.settled).toBeGreaterThan(seeds.length * 30);
       expect(total.losses).toBeGreaterThan(seeds.length);
       expect(total.retried).toBeGreaterThan(seeds.length);
+      expect(total.copied).toBeGreaterThan(seeds.length / 2);
     },
   );
 

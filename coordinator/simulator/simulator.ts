@@ -19,6 +19,8 @@ export interface SimResult {
   readonly losses: number;
   /** Attempts that were lost and made again. */
   readonly retried: number;
+  /** Tasks that were run twice because they were late. */
+  readonly copied: number;
   readonly virtualMs: number;
   /** Over every event and message: equal seeds must give equal digests. */
   readonly digest: number;
@@ -93,6 +95,7 @@ class Simulation {
       events: this.#mesh.coordinator.events,
       settled,
       losses: world.losses,
+      copied: this.#mesh.coordinator.plane.scheduler.counters.copied,
       retried: this.#mesh.coordinator.plane.scheduler.counters.retried,
       virtualMs: world.nowMs,
       digest: world.digest,
@@ -180,6 +183,7 @@ class Simulation {
       readyShapes: plane.scheduler.readyShapes.size,
       callables: plane.callables.size,
       objects: plane.directory.objects.size,
+      copies: plane.scheduler.copies.size,
       heldBy: plane.directory.heldBy.size,
       storedBy: plane.directory.storedBy.size,
       inlineBytes: plane.directory.inlineBytes,

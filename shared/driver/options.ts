@@ -25,6 +25,12 @@ export interface CallableOptions extends ResourceOptions, WhereOptions {
   readonly timeoutMs?: number;
   /** Higher goes first, among the tasks of all drivers. An integer from -1000 to 1000. Default 0. */
   readonly priority?: number;
+  /**
+   * When a task takes far longer than others of its kind and a worker is idle, start it there as well;
+   * the first answer counts and the other attempt is stopped. Say so only of functions that may run twice
+   * at a time. Default false: nothing but failures makes a task run more than once.
+   */
+  readonly speculate?: boolean;
   /** Copies of each large result that the mesh keeps, on different workers. Default 1. */
   readonly replicas?: number;
   /** For people: in explanations, errors and the dashboard. Default: the function's name. */
@@ -50,11 +56,12 @@ const KNOWN: readonly (keyof CallableOptions)[] = [
   "timeoutMs",
   "priority",
   "replicas",
+  "speculate",
   "name",
 ];
 /** Those that actors have too, besides their own. */
 export const KNOWN_OF_ACTORS = KNOWN.filter(
-  (option) => !["timeoutMs", "replicas"].includes(option),
+  (option) => !["timeoutMs", "replicas", "speculate"].includes(option),
 );
 
 type Constraints = Omit<Define, "type" | "callable" | "kind" | "source">;
@@ -70,6 +77,7 @@ export function toConstraints(
 ): Constraints {
   if (kind === "function") expectKnownOptions("mesh.remote()", options, KNOWN);
   const { name = defaultName, retriesMax = 3, priority = 0, replicas, timeoutMs } = options;
+  const { speculate } = options;
   if (typeof name !== "string") refuse("name", `must be a text, not ${shown(name)}`);
   expectInteger("retriesMax", retriesMax, 0, 1_000);
   expectInteger("priority", priority, -1_000, 1_000);
@@ -77,12 +85,16 @@ export function toConstraints(
   if (timeoutMs !== undefined && !isWithin(timeoutMs, 0.001, 31_536_000_000)) {
     refuse("timeoutMs", `must be a positive number of milliseconds, not ${shown(timeoutMs)}`);
   }
+  if (speculate !== undefined && typeof speculate !== "boolean") {
+    refuse("speculate", `must be true or false, not ${shown(speculate)}`);
+  }
   return {
     name: name.slice(0, 256) || "anonymous",
     demands: toDemands(options, kind === "function" ? 1 : 0),
     retriesMax,
     priority,
     ...(replicas === undefined ? {} : { replicas }),
+    ...(speculate ? { speculate } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...toWhere(options),
   };

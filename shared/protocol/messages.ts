@@ -109,6 +109,8 @@ const define = Type.Object({
   timeoutMs: Type.Optional(milliseconds),
   /** Higher first, among the tasks of all drivers. */
   priority: Type.Integer({ minimum: -1_000, maximum: 1_000 }),
+  /** A task that is late may be run once more while it runs: the first answer counts. */
+  speculate: Type.Optional(Type.Boolean()),
   /** Of each of its results. */
   replicas: Type.Optional(replicas),
   /** Actor classes only. */

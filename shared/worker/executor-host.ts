@@ -8,6 +8,7 @@ import type { ExecutorIdentity } from "./executor-port.ts";
 import type { ExecutorCalls, ExecutorEndpoint } from "./executor-serve.ts";
 import { type ExecutorMessage, executorMessages } from "./executor-messages.ts";
 import { ExecutorStoreMirror } from "./executor-store-mirror.ts";
+import { PassedMemory } from "./passed-memory.ts";
 import {
   type AgentMessage,
   cloneable,
@@ -39,6 +40,7 @@ export class ExecutorHost implements ExecutorHandle {
   readonly #listener: ExecutorListener;
   readonly #terminate: () => void;
   readonly #mirror: ExecutorStoreMirror | undefined;
+  readonly #passed = new PassedMemory();
   #hasEnded = false;
 
   constructor(options: ExecutorHostOptions) {
@@ -78,7 +80,7 @@ export class ExecutorHost implements ExecutorHandle {
 
   run(orders: readonly Order[]): void {
     if (this.#hasEnded || orders.length === 0) return;
-    const message = packOrders(orders, this.#mirror);
+    const message = packOrders(orders, this.#mirror, this.#passed);
     this.#port.postMessage(message, transferables([message.bytes]));
     this.#mirror?.trim();
   }
@@ -144,10 +146,12 @@ export class ExecutorHost implements ExecutorHandle {
   async #fetch(request: number, object: ObjectId): Promise<void> {
     try {
       const bytes = await this.#listener.fetch(object);
-      if (!this.#hasEnded) this.#call(this.#calls.settleFetch(request, cloneable(bytes)));
+      if (this.#hasEnded) return;
+      const newBytes = this.#passed.newBytesOf([bytes]);
+      this.#call(this.#calls.settleFetch(request, { bytes: cloneable(bytes), newBytes }));
     } catch (error) {
       if (this.#hasEnded) return;
-      this.#call(this.#calls.settleFetch(request, undefined, toWireError(error)));
+      this.#call(this.#calls.settleFetch(request, { error: toWireError(error) }));
     }
   }
 

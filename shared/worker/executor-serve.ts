@@ -14,13 +14,20 @@ import { ExecutorRuntime } from "./executor-runtime.ts";
 import { SharedMemoryMeter } from "./shared-memory-meter.ts";
 import { type AgentMessage, OutcomeWriter, transferables, unpackOrders } from "./executor-wire.ts";
 
+export interface FetchAnswer {
+  readonly bytes?: ObjectBytes;
+  /** Of them, in shared memory that this executor did not have before. */
+  readonly newBytes?: number;
+  readonly error?: WireError;
+}
+
 /** What an agent calls with Comlink. Batches of orders are plain messages on the same port. */
 export interface ExecutorCalls {
   configure(settings: ExecutorSettings): void;
   define(callables: readonly Define[]): void;
   forget(callables: readonly CallableId[]): void;
   /** The answer to a `fetch` message. */
-  settleFetch(request: number, bytes: ObjectBytes | undefined, error?: WireError): void;
+  settleFetch(request: number, answer: FetchAnswer): void;
   identify(identity: ExecutorIdentity): void;
 }
 
@@ -107,11 +114,12 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
     define: (callables) => runtime.define(callables),
     forget: (callables) => runtime.forget(callables),
     identify: (identity) => runtime.port.identify(identity),
-    settleFetch(request, bytes, error) {
+    settleFetch(request, { bytes, newBytes = 0, error }) {
       const waiting = fetches.get(request);
       invariant(waiting, `fetch ${request} was asked for and not yet settled`);
       fetches.delete(request);
-      if (bytes) waiting.resolve(meter.counted(bytes));
+      meter.passed(newBytes);
+      if (bytes) waiting.resolve(bytes);
       else waiting.reject(error ? fromWireError(error) : new MeshError("INTERNAL", "no bytes"));
     },
   };
@@ -134,8 +142,10 @@ function receive(
   },
 ): void {
   const { runtime, stored, meter } = executor;
-  if (message.type === "run") runtime.run(meter.take(unpackOrders(message as never, stored)));
-  else if (message.type === "news") runtime.driver.receive(message.news!);
+  if (message.type === "run") {
+    meter.passed(message.newBytes!);
+    runtime.run(unpackOrders(message as never, stored));
+  } else if (message.type === "news") runtime.driver.receive(message.news!);
   else if (message.type === "answered") {
     runtime.port.answered(message.request!, message.answer, message.error);
   } else if (message.type === "store") stored.set(message.object!, message.bytes!);

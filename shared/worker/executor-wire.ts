@@ -8,6 +8,7 @@ import {
   REFS_PER_MESSAGE_MAX,
 } from "../protocol/limits.ts";
 import type { WireError } from "../protocol/schema.ts";
+import type { PassedMemory } from "./passed-memory.ts";
 import type { NestedNews, ObjectBytes, Order, Outcome } from "./executor-api.ts";
 
 /**
@@ -38,6 +39,8 @@ export interface RunMessage {
   readonly fields: readonly (string | number)[];
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly table: readonly ObjectBytes[];
+  /** Of the table, in shared memory that the executor did not have before. */
+  readonly newBytes: number;
 }
 
 /** Objects that the executor keeps until told otherwise, so that they are sent once. */
@@ -67,7 +70,11 @@ export interface DependencyCarrier {
   stores(object: ObjectId, bytes: ObjectBytes): boolean;
 }
 
-export function packOrders(orders: readonly Order[], carrier?: DependencyCarrier): RunMessage {
+export function packOrders(
+  orders: readonly Order[],
+  carrier?: DependencyCarrier,
+  passed?: PassedMemory,
+): RunMessage {
   const fields: (string | number)[] = [];
   const table: ObjectBytes[] = [];
   const inline: Uint8Array<ArrayBufferLike>[] = [];
@@ -92,7 +99,8 @@ export function packOrders(orders: readonly Order[], carrier?: DependencyCarrier
       fields.push(object, place);
     }
   }
-  return { type: "run", fields, bytes: join(inline, inlineBytes), table };
+  const newBytes = passed && table.length > 0 ? passed.newBytesOf(table) : 0;
+  return { type: "run", fields, bytes: join(inline, inlineBytes), table, newBytes };
 }
 
 /** @throws Error if `stored` lacks an object that the batch refers to: a bug of the agent's side. */

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { systemClock } from "../shared/clock.ts";
 import type { MeshError } from "../shared/errors.ts";
 import type { PeerId } from "../shared/ids.ts";
+import { dialDirectSocket } from "../shared/node/direct-socket.ts";
 import { listenForPeers } from "../shared/node/listen-for-peers.ts";
 import { loadPeerJs } from "../shared/node/peerjs-for-node.ts";
 import { dialWebSocket } from "../shared/node/websocket-for-node.ts";
@@ -189,7 +190,7 @@ class Host implements NodeWorker {
     const { Peer } = this.#parts;
     const { url } = this.#options;
     this.#accept = accept;
-    const direct = webSocketDialer((target, deadlineMs) => dialWebSocket(target, { deadlineMs }));
+    const direct = webSocketDialer(dialDirectSocket);
     if (!Peer) return [direct, noWebRtcDialer(welcome.peer)];
     const rtc = webRtcDialer({ Peer, url, welcome, clock: systemClock, accept });
     this.#closeWebRtc = () => rtc.close();

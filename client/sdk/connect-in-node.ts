@@ -5,6 +5,7 @@ import { NodeSpillFiles } from "../../shared/node/node-spill-files.ts";
 import { FileSpill } from "../../shared/objects/spill-files.ts";
 import { removeLeftovers, SpillFolder } from "../../shared/node/spill-folder.ts";
 import { LocalStore } from "../../shared/objects/local-store.ts";
+import { dialDirectSocket } from "../../shared/node/direct-socket.ts";
 import { listenForPeers } from "../../shared/node/listen-for-peers.ts";
 import { loadPeerJs } from "../../shared/node/peerjs-for-node.ts";
 import { dialWebSocket } from "../../shared/node/websocket-for-node.ts";
@@ -47,7 +48,7 @@ const nodePlatform: Platform = {
       ...(listener ? { directUrl: listener.url } : {}),
       dialers(welcome, acceptLink) {
         accept = acceptLink;
-        const direct = webSocketDialer((to, deadlineMs) => dialWebSocket(to, { deadlineMs }));
+        const direct = webSocketDialer(dialDirectSocket);
         if (!Peer) return [direct, noWebRtcDialer(welcome.peer)];
         const rtc = webRtcDialer({ Peer, url, welcome, clock: systemClock, accept: acceptLink });
         closeWebRtc = rtc.close;

@@ -1,14 +1,18 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { WebSocket, WebSocketServer } from "ws";
+import type { Duplex } from "node:stream";
+import { WebSocket } from "ws";
 import { systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import { MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
 import type { Transport } from "../transport/transport.ts";
-import { openWebSocket, webSocketTransport } from "../transport/websocket.ts";
+import { openWebSocket } from "../transport/websocket.ts";
+import { acceptDirectSocket } from "./direct-socket.ts";
 
 /** Connections a listening peer accepts at a time. */
 const CONNECTIONS_MAX = 1_024;
+
+const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /** How long the other ends may take to close in good order. */
 const CLOSE_MS_MAX = 1_000;
@@ -62,10 +66,17 @@ export async function listenWebSocket(options: ListenOptions): Promise<WebSocket
   const http = createServer((_request, response) => response.writeHead(426).end());
   http.maxConnections = CONNECTIONS_MAX;
   await listening(http, host, port);
-  const sockets = new WebSocketServer({ server: http, path, maxPayload, perMessageDeflate: false });
   const transports = new Set<Transport>();
-  sockets.on("connection", (socket) => {
-    const transport = webSocketTransport(socket);
+  const sockets = new Set<Duplex>();
+  http.on("upgrade", (request, socket, head) => {
+    const transport =
+      request.url === path ? acceptDirectSocket(request, socket, head, maxPayload) : undefined;
+    if (!transport) {
+      socket.end(BAD_REQUEST);
+      return;
+    }
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
     transports.add(transport);
     void transport.closed.then(() => transports.delete(transport));
     onTransport(transport);
@@ -76,9 +87,8 @@ export async function listenWebSocket(options: ListenOptions): Promise<WebSocket
     url: `ws://${hostInUrl}:${actualPort}${path}`,
     async close() {
       for (const transport of transports) transport.close({ code: "peer-left" });
-      sockets.close();
       const cancelDeadline = systemClock.after(CLOSE_MS_MAX, () => {
-        for (const socket of sockets.clients) socket.terminate();
+        for (const socket of sockets) socket.destroy();
       });
       await new Promise((resolve) => http.close(resolve));
       cancelDeadline();

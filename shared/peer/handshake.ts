@@ -4,7 +4,7 @@ import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
 import { linkMessages, type LinkHello, type LinkMessage } from "../protocol/link-messages.ts";
 import { MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { MessageReader, Transport } from "../transport/transport.ts";
 import { reasonOf } from "./deadline.ts";
 
 /** How long the other end may take to say hello or welcome on an open transport. */
@@ -18,7 +18,7 @@ export interface Greeted {
   welcome(): void;
   /** What came in the same batch as the greeting. */
   deliver(messages: readonly unknown[]): void;
-  receive(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
+  readonly receive: MessageReader;
 }
 
 /**
@@ -99,8 +99,8 @@ function onFirstMessage<T extends Pick<Greeted, "deliver" | "receive">>(
     void transport.closed.then(({ code, detail }) => {
       fail(new MeshError("PEER_UNREACHABLE", `it closed before greeting (${detail ?? code})`));
     });
-    transport.onMessage = (bytes) => {
-      if (greeted) return greeted.receive(bytes);
+    transport.onMessage = (bytes, tail) => {
+      if (greeted) return greeted.receive(bytes, tail);
       if (isOver) return;
       let rest: readonly unknown[];
       try {

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { LinkName, PeerId } from "../ids.ts";
 import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
-import { decodeFrame, encodeFrame, isFrame } from "../protocol/frame.ts";
+import { decodeFrame, encodeFrameHead, isFrame } from "../protocol/frame.ts";
 import {
   chunkHeaders,
   linkMessages,
@@ -160,7 +160,7 @@ export class Link {
       deliver: (messages) => {
         if (messages.length > 0) this.#blame(violation("a message on a lane for parts of objects"));
       },
-      receive: (bytes) => this.#receiveFrame(bytes),
+      receive: (bytes, tail) => this.#receiveFrame(bytes, tail),
     };
   }
 
@@ -187,7 +187,10 @@ export class Link {
     if (clock.nowMs() - this.#pingedMs > PING_EVERY_MS) this.ping();
     this.#outbox.flush();
     account?.moved(payload.byteLength, 0);
-    return this.#lanes.send(encodeFrame({ ...header, number: this.#chunksSent++ }, payload));
+    const { object, offset, totalBytes } = header;
+    const number = this.#chunksSent++;
+    const sent: ChunkHeader = { type: "chunk", object, offset, totalBytes, number };
+    return this.#lanes.send(encodeFrameHead(sent, payload.byteLength), payload);
   }
 
   /** Resolves when the other end has delivered every part that was sent until now, or at the end. */
@@ -207,23 +210,28 @@ export class Link {
   }
 
   /** Takes what the transport delivers once the link is open. */
-  receive(bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
-    if (isFrame(bytes)) return this.#receiveFrame(bytes);
+  receive(bytes: Uint8Array<ArrayBuffer>, tail?: Uint8Array<ArrayBuffer>): void | Promise<void> {
+    if (isFrame(bytes)) return this.#receiveFrame(bytes, tail);
     try {
+      if (tail) throw violation("messages that came in two parts");
       this.deliver(decodeBatch(bytes));
     } catch (error) {
       this.#blame(error);
     }
   }
 
-  #receiveFrame(bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
+  #receiveFrame(
+    bytes: Uint8Array<ArrayBuffer>,
+    tail: Uint8Array<ArrayBuffer> | undefined,
+  ): void | Promise<void> {
     try {
-      const { header, payload } = decodeFrame(bytes);
+      const { header, payload } = decodeFrame(bytes, tail);
       if (!chunkHeaders.accepts(header)) throw violation(chunkHeaders.complaint(header));
       const { number, ...chunk } = header;
-      const deliver = () => this.#deliverChunk(chunk, payload);
-      if (number === undefined) return deliver();
-      return this.#arrivals.take(number, bytes.length, deliver);
+      if (number === undefined) return this.#deliverChunk(chunk, payload);
+      // What waits for others needs memory of its own: a tail is lent only for now.
+      const own = tail && number !== this.#arrivals.delivered ? payload.slice() : payload;
+      return this.#arrivals.take(number, own.length, () => this.#deliverChunk(chunk, own));
     } catch (error) {
       this.#blame(error);
     }

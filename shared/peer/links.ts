@@ -306,7 +306,7 @@ export class Links {
   #loop(): Link {
     const transport = loopTransport();
     const link = this.#register(this.self, transport, {});
-    transport.onMessage = (bytes) => link.receive(bytes);
+    transport.onMessage = (bytes, tail) => link.receive(bytes, tail);
     return link;
   }
 

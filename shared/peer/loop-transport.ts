@@ -1,4 +1,5 @@
 import type { CloseReason, Transport } from "../transport/transport.ts";
+import { joined } from "../transport/windowed-transport.ts";
 
 /** A transport from this peer to itself: what is sent arrives one microtask later. */
 export function loopTransport(): Transport {
@@ -11,9 +12,9 @@ export function loopTransport(): Transport {
     unreadBytes: 0,
     closed,
     onMessage: undefined,
-    async send(message) {
+    async send(message, tail) {
       await Promise.resolve();
-      if (isOpen) await transport.onMessage?.(message);
+      if (isOpen) await transport.onMessage?.(joined(message, tail));
     },
     close(reason) {
       isOpen = false;

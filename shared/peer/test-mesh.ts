@@ -139,9 +139,9 @@ export class TestMesh {
     const ends = memoryTransportPair(path === "local" ? "memory" : path);
     for (const end of ends) {
       const send = end.send.bind(end);
-      end.send = (message) => {
+      end.send = (message, tail) => {
         this.messagesSent++;
-        return send(message);
+        return send(message, tail);
       };
     }
     const connection = { ends, key: keyOf(from, to), isOpen: true };

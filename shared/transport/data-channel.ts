@@ -54,14 +54,30 @@ export function dataChannelTransport(
   return Object.assign(transport, { paceSender: (ms: number) => wire.paceSender(ms) });
 }
 
+interface Outgoing {
+  readonly message: Uint8Array<ArrayBuffer>;
+  readonly tail: Uint8Array | undefined;
+}
+
+/** Fill `into` with the bytes of a message from `start` on. */
+function copyRange({ message, tail }: Outgoing, start: number, into: Uint8Array): void {
+  const ofMessage = message.subarray(start, start + into.length);
+  into.set(ofMessage);
+  const inTail = start + ofMessage.length - message.length;
+  const rest = into.length - ofMessage.length;
+  if (rest > 0) into.set(tail!.subarray(inTail, inTail + rest), ofMessage.length);
+}
+
 class ChannelWire {
   readonly transport: WindowedTransport;
   readonly #channel: DataChannelLike;
   readonly #options: DataChannelOptions;
   readonly #reassembly = new Reassembly();
   /** What the channel has not taken yet; of the first, everything before `#sentOfFirst` is gone. */
-  readonly #outgoing: Uint8Array<ArrayBuffer>[] = [];
+  readonly #outgoing: Outgoing[] = [];
   #sentOfFirst = 0;
+  /** Where each piece is put together. Channels copy what they send, so it can be used again. */
+  readonly #piece = new Uint8Array(RTC_MESSAGE_BYTES);
   #askedWindowBytes = SOCKET_WINDOW_BYTES;
   #isReleased = false;
 
@@ -71,8 +87,8 @@ class ChannelWire {
     this.transport = new WindowedTransport(
       "webrtc",
       {
-        send: (message) => {
-          this.#outgoing.push(message);
+        send: (message, tail) => {
+          this.#outgoing.push({ message, tail });
           this.#pump();
         },
         acknowledge: (consumedBytes) => this.#say(`a${consumedBytes}`),
@@ -104,14 +120,16 @@ class ChannelWire {
   #pump(): void {
     while (this.#outgoing.length > 0 && this.#channel.readyState === "open") {
       if (this.#channel.bufferedAmount >= HIGH_WATER_BYTES) return;
-      const message = this.#outgoing[0]!;
-      const end = Math.min(message.length, this.#sentOfFirst + this.#pieceBytesMax());
-      const piece = new Uint8Array(end - this.#sentOfFirst + 1);
-      piece.set(message.subarray(this.#sentOfFirst, end));
-      piece[piece.length - 1] = end === message.length ? LAST : MORE;
+      const outgoing = this.#outgoing[0]!;
+      const sizeBytes = outgoing.message.length + (outgoing.tail?.length ?? 0);
+      const start = this.#sentOfFirst;
+      const end = Math.min(sizeBytes, start + this.#pieceBytesMax());
+      const piece = this.#piece.subarray(0, end - start + 1);
+      copyRange(outgoing, start, piece.subarray(0, -1));
+      piece[piece.length - 1] = end === sizeBytes ? LAST : MORE;
       if (!this.#trySend(piece)) return;
       this.#sentOfFirst = end;
-      if (end === message.length) {
+      if (end === sizeBytes) {
         this.#outgoing.shift();
         this.#sentOfFirst = 0;
       }

@@ -1,5 +1,5 @@
 import type { Transport, TransportPath } from "./transport.ts";
-import { WindowedTransport, type Wire } from "./windowed-transport.ts";
+import { joined, WindowedTransport, type Wire } from "./windowed-transport.ts";
 
 /**
  * Two connected in-process transports. Delivery is one microtask later, as over a real socket.
@@ -18,9 +18,9 @@ export function memoryTransportPair(path: TransportPath = "memory"): [Transport,
 }
 
 const wireTo = (other: () => WindowedTransport): Wire => ({
-  send(message) {
+  send(message, tail) {
     // A copy, as from a network: the receiver may keep views on what it gets.
-    const copy = message.slice();
+    const copy = tail ? joined(message, tail) : message.slice();
     queueMicrotask(() => other().received(copy));
   },
   acknowledge: (consumedBytes) => queueMicrotask(() => other().acknowledged(consumedBytes)),

@@ -1,7 +1,7 @@
 import { reasonToText, textToReason } from "./close-reason.ts";
 import { dataOf, type EventSourceLike } from "./event-source.ts";
 import type { Transport } from "./transport.ts";
-import { WindowedTransport } from "./windowed-transport.ts";
+import { joined, WindowedTransport } from "./windowed-transport.ts";
 
 /** A `MessagePort` of a browser or of Node. */
 export interface MessagePortLike extends EventSourceLike {
@@ -16,9 +16,9 @@ export interface MessagePortLike extends EventSourceLike {
  */
 export function messagePortTransport(port: MessagePortLike): Transport {
   const transport = new WindowedTransport("message-port", {
-    send(message) {
+    send(message, tail) {
       // Copied, because the message may be a view on a buffer that others use; then moved.
-      const { buffer } = message.slice();
+      const { buffer } = tail ? joined(message, tail) : message.slice();
       port.postMessage(buffer, [buffer]);
     },
     acknowledge: (consumedBytes) => port.postMessage(consumedBytes, []),

@@ -4,7 +4,7 @@ import { reasonToText, textToReason } from "./close-reason.ts";
 import { windowCost } from "./flow-window.ts";
 import { Reassembly } from "./reassembly.ts";
 import type { CloseReason } from "./transport.ts";
-import { WindowedTransport } from "./windowed-transport.ts";
+import { joined, WindowedTransport } from "./windowed-transport.ts";
 
 /** One frame of a link, without what names the link. */
 export interface RelayFrame {
@@ -45,7 +45,8 @@ export class RelayLink {
     this.transport = new WindowedTransport(
       "relay",
       {
-        send: (message) => {
+        send: (head, tail) => {
+          const message = joined(head, tail);
           this.#outgoing.push(message);
           onWork();
           return costOf(message.length);
@@ -134,7 +135,7 @@ export class RelayLink {
     } else if (message) {
       const costBytes = this.#heldBytes;
       this.#heldBytes = 0;
-      this.transport.received(message, costBytes);
+      this.transport.received(message, undefined, costBytes);
     } else if (this.#heldBytes > HELD_BYTES_MAX) {
       this.transport.consumed(this.#heldBytes - HELD_BYTES_MAX);
       this.#heldBytes = HELD_BYTES_MAX;

@@ -36,9 +36,11 @@ export interface Transport {
 
   /**
    * Queue one message. The transport owns the bytes until they are sent: do not change them.
+   * @param tail the end of the message, where it is in other memory, which may be shared: some
+   *   transports can send it from there.
    * @returns when the transport wants more (T4). Ignoring it is fine for small control messages.
    */
-  send(message: Uint8Array<ArrayBuffer>): Promise<void>;
+  send(message: Uint8Array<ArrayBuffer>, tail?: Uint8Array): Promise<void>;
 
   /**
    * The way is so long: where this end's engine drops what comes in bursts, have the other end send
@@ -49,11 +51,19 @@ export interface Transport {
   /**
    * The receiver. Exactly one; messages that arrive before it is set wait for it. If it returns a
    * promise, the next message is delivered when that settles: a slow reader slows the sender (T4).
+   *
+   * A message that was sent with a tail may arrive with one, or as a whole. A tail lies in memory
+   * that is used again: it is the reader's until it returns, or until its promise settles.
    */
-  onMessage: ((message: Uint8Array<ArrayBuffer>) => void | Promise<void>) | undefined;
+  onMessage: MessageReader | undefined;
 
   close(reason: CloseReason): void;
 }
+
+export type MessageReader = (
+  message: Uint8Array<ArrayBuffer>,
+  tail?: Uint8Array<ArrayBuffer>,
+) => void | Promise<void>;
 
 export type TransportPath = "memory" | "message-port" | "websocket" | "webrtc" | "relay";
 

@@ -4,7 +4,7 @@ import { SOCKET_WINDOW_BYTES } from "../protocol/limits.ts";
 import { reasonToSocketClose, socketCloseToReason } from "./close-reason.ts";
 import { dataOf, type EventSourceLike } from "./event-source.ts";
 import type { Transport } from "./transport.ts";
-import { WindowedTransport } from "./windowed-transport.ts";
+import { joined, WindowedTransport } from "./windowed-transport.ts";
 
 /** A browser's `WebSocket` or one of npm `ws`. */
 export interface WebSocketLike extends EventSourceLike {
@@ -25,8 +25,8 @@ export function webSocketTransport(socket: WebSocketLike): Transport {
   const transport = new WindowedTransport(
     "websocket",
     {
-      send(message) {
-        if (socket.readyState === OPEN) socket.send(message);
+      send(message, tail) {
+        if (socket.readyState === OPEN) socket.send(joined(message, tail));
       },
       acknowledge(consumedBytes) {
         if (socket.readyState === OPEN) socket.send(`a${consumedBytes}`);

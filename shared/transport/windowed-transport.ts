@@ -9,18 +9,34 @@ const QUEUED_BYTES_MAX = 64 * 2 ** 20;
 export interface Wire {
   /**
    * Hand over one message, in order.
+   * @param tail its end, if that is in other memory: see {@link joined}.
    * @returns what it counts for in the window, if not its {@link windowCost}.
    */
-  send(message: Uint8Array<ArrayBuffer>): number | void;
+  send(message: Uint8Array<ArrayBuffer>, tail?: Uint8Array): number | void;
   /** Tell the other end how much was consumed here since the start. */
   acknowledge(consumedBytes: number): void;
   /** End the connection and tell the other end why, behind what was sent. Called at most once. */
   close(reason: CloseReason): void;
+  /** The reader has done with the tail of a message: its memory can be used again. */
+  tookTail?(tail: Uint8Array<ArrayBuffer>): void;
+}
+
+/** A message in one piece, for wires that need it so. */
+export function joined(
+  message: Uint8Array<ArrayBuffer>,
+  tail: Uint8Array | undefined,
+): Uint8Array<ArrayBuffer> {
+  if (!tail) return message;
+  const whole = new Uint8Array(message.length + tail.length);
+  whole.set(message);
+  whole.set(tail, message.length);
+  return whole;
 }
 
 /** A linked list: taking the first is O(1) however long a slow reader lets it grow. */
 interface Queued {
   readonly message: Uint8Array<ArrayBuffer>;
+  readonly tail: Uint8Array<ArrayBuffer> | undefined;
   /** What it counts for in the window: less than it is long, if parts of it were taken before. */
   readonly costBytes: number;
   /** Noted, because a reader may move the buffer elsewhere. */
@@ -81,9 +97,10 @@ export class WindowedTransport implements Transport {
     this.#read();
   }
 
-  send(message: Uint8Array<ArrayBuffer>): Promise<void> {
+  send(message: Uint8Array<ArrayBuffer>, tail?: Uint8Array): Promise<void> {
     if (!this.#isClosed) {
-      this.#sendWindow.sent(this.#wire.send(message) ?? windowCost(message.length));
+      const sizeBytes = message.length + (tail?.length ?? 0);
+      this.#sendWindow.sent(this.#wire.send(message, tail) ?? windowCost(sizeBytes));
       // The wire may have failed on this very message.
       if (this.#isClosed) this.#sendWindow.release();
     }
@@ -97,11 +114,15 @@ export class WindowedTransport implements Transport {
   }
 
   /** A message has arrived. */
-  received(message: Uint8Array<ArrayBuffer>, costBytes = windowCost(message.length)): void {
+  received(
+    message: Uint8Array<ArrayBuffer>,
+    tail?: Uint8Array<ArrayBuffer>,
+    costBytes = windowCost(message.length + (tail?.length ?? 0)),
+  ): void {
     if (this.#isClosed) return;
     this.#arrivals++;
-    const sizeBytes = windowCost(message.length);
-    const queued: Queued = { message, costBytes, sizeBytes, next: undefined };
+    const sizeBytes = windowCost(message.length + (tail?.length ?? 0));
+    const queued: Queued = { message, tail, costBytes, sizeBytes, next: undefined };
     if (this.#first && this.#last) this.#last.next = queued;
     else this.#first = queued;
     this.#last = queued;
@@ -159,7 +180,7 @@ export class WindowedTransport implements Transport {
       const queued = this.#first;
       this.#first = queued.next;
       this.#isReading = true;
-      const reading = this.#handOver(queued.message);
+      const reading = this.#handOver(queued);
       if (reading) {
         void reading.then(
           () => {
@@ -174,16 +195,17 @@ export class WindowedTransport implements Transport {
     }
   }
 
-  #handOver(message: Uint8Array<ArrayBuffer>): void | Promise<void> {
+  #handOver({ message, tail }: Queued): void | Promise<void> {
     try {
-      return this.#onMessage?.(message);
+      return tail ? this.#onMessage?.(message, tail) : this.#onMessage?.(message);
     } catch (error) {
       return this.#readerFailed(error);
     }
   }
 
-  #took({ costBytes, sizeBytes }: Queued): void {
+  #took({ costBytes, sizeBytes, tail }: Queued): void {
     this.#isReading = false;
+    if (tail) this.#wire.tookTail?.(tail);
     if (this.#isClosed) return;
     this.#queuedBytes -= sizeBytes;
     this.consumed(costBytes);

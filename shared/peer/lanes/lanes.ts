@@ -48,15 +48,19 @@ export class Lanes {
   }
 
   /** @returns when some lane wants more. */
-  send(frame: Uint8Array<ArrayBuffer>): Promise<void> {
+  send(head: Uint8Array<ArrayBuffer>, payload?: Uint8Array): Promise<void> {
     const { clock, roundTripMs, open } = this.#options;
     this.#usedMs = clock.nowMs();
     this.#isAsking = false;
-    const wanted = this.#policy.sent(frame.byteLength, this.#usedMs, roundTripMs());
+    const wanted = this.#policy.sent(
+      head.length + (payload?.length ?? 0),
+      this.#usedMs,
+      roundTripMs(),
+    );
     if (open) this.#openUpTo(wanted, open);
     const lane = this.#emptiest();
     lane.isReady = false;
-    const ready = lane.transport.send(frame);
+    const ready = lane.transport.send(head, payload);
     if (!open) return ready;
     void ready.then(() => this.#isReady(lane));
     if (this.#lanes.some(({ isReady }) => isReady)) return Promise.resolve();

@@ -44,6 +44,11 @@ export const ERROR_CODES = {
   PEER_UNREACHABLE: { retry: true, blame: "system", text: "no path to the peer could be opened" },
   DISCONNECTED: { retry: true, blame: "system", text: "the connection to the coordinator ended" },
   UNAUTHENTICATED: { retry: false, blame: "caller", text: "the token is unknown or expired" },
+  TICKET_REFUSED: {
+    retry: false,
+    blame: "caller",
+    text: "the object belongs to a job that the reader takes no part in",
+  },
   FORBIDDEN: { retry: false, blame: "caller", text: "the token's role does not allow this" },
   PROTOCOL_VIOLATION: {
     retry: false,

@@ -1,9 +1,10 @@
 import { MeshError } from "../../shared/errors.ts";
-import type { ActorId, TaskId } from "../../shared/ids.ts";
-import type { ActorName, ActorSummary } from "../../shared/protocol/messages.ts";
+import type { ActorId, JobId, TaskId } from "../../shared/ids.ts";
+import type { ActorName, ActorSummary, PeerMessage } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { jobOfActor } from "./nested-tasks.ts";
 
 const ACTORS_LISTED_MAX = 10_000;
 
@@ -39,4 +40,15 @@ export function findActor(
   } catch (error) {
     return { error: toWireError(error) };
   }
+}
+
+/** Who finds an actor by its name calls it, and refs go to and fro. */
+export function meetByName(
+  { actors, circles, scheduler }: ControlPlane,
+  jobs: readonly JobId[],
+  { what, named }: Extract<PeerMessage, { type: "query" }>,
+): void {
+  const actor = what === "actor" && named ? actors.named(named) : undefined;
+  const job = actor && jobOfActor(actor, scheduler);
+  if (job) for (const other of jobs) circles.met(other, job);
 }

@@ -1,6 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
-  makerOf,
   resultOf,
   type ActorId,
   type CallableId,
@@ -25,12 +24,14 @@ import {
   type SchedulerEvent,
 } from "../scheduler/types.ts";
 import { ActorRegistry } from "./actor-registry.ts";
+import { meetByName } from "./actor-queries.ts";
 import { Acquaintances } from "./acquaintances.ts";
-import { DETACHED_JOB, DetachedClasses } from "./detached-classes.ts";
+import { detachedJobOf, DetachedClasses } from "./detached-classes.ts";
 import { EarlyInterest } from "./early-interest.ts";
-import { EarlyResults } from "./early-results.ts";
+import { JobCircles } from "./job-circles.ts";
 import { jobOf, NestedCallables } from "./nested-tasks.ts";
-import { directoryEventOf, madeEventOf, requireMine } from "./object-messages.ts";
+import { directoryEventOf, requireMine } from "./object-messages.ts";
+import { MadeObjects } from "./made-objects.ts";
 import { sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
 import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
@@ -73,20 +74,26 @@ export class ControlPlane {
   readonly actors: ActorRegistry;
   readonly submissions: Submissions;
   readonly detached = new DetachedClasses();
+  readonly circles: JobCircles;
   readonly replicator: Replicator;
   readonly sharing: Sharing;
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
-  readonly #earlyResults = new EarlyResults();
+  readonly #made: MadeObjects;
   readonly #early = new EarlyInterest((peer) => this.peers.has(peer));
   #isSettling = false;
   #nowMs = 0;
 
   constructor(ports: ControlPorts) {
     this.#ports = ports;
+    this.circles = new JobCircles((job) => ports.jobSecret(job));
     this.#acquaintances = new Acquaintances(ports);
     this.sharing = new Sharing(this, ports, (event) => this.#direct(event));
+    this.#made = new MadeObjects(this, {
+      direct: (event) => this.#direct(event),
+      unwanted: (worker, object) => this.#unwanted(worker, object),
+    });
     this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
     this.submissions = new Submissions(this, {
       direct: (event) => this.#direct(event),
@@ -115,6 +122,10 @@ export class ControlPlane {
     this.#nowMs = atMs;
     const record = peerRecordOf(peer, hello, atMs);
     this.peers.set(peer, record);
+    if (record.role === "driver") {
+      this.circles.started(peer as string as JobId);
+      this.circles.joined(peer, peer as string as JobId);
+    }
     if (record.role !== "worker" || !record.capacity) return;
     this.#schedule(workerJoined(record, record.capacity));
     this.replicator.peerJoined();
@@ -131,9 +142,7 @@ export class ControlPlane {
     this.#nowMs = atMs;
     this.#schedule({ type: "tick" });
     this.replicator.tick();
-    for (const { object, worker } of this.#earlyResults.unconfirmed(atMs)) {
-      this.#unwanted(worker, object);
-    }
+    this.#made.tick();
     for (const { object, peers } of this.#early.expired(atMs)) {
       const record = undefined;
       for (const peer of peers) this.#queue.push({ type: "answer", peer, object, record });
@@ -195,45 +204,25 @@ export class ControlPlane {
       case "remove-placement-group":
         return this.#schedule(groupEventOf(from, message));
       case "query":
+        meetByName(this, this.#made.jobsSaid(from, message), message);
         return this.#ports.send(peer, answerQuery(this, message), 0);
       case "goodbye":
         return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
       case "put-object":
-        return this.#put(from, message);
+        return this.#made.put(from, message);
       case "actor-saved":
         return this.submissions.saveState(peer, message);
       case "leaving":
         this.#schedule(schedulerEventOf(from, message, this.scheduler));
         return this.replicator.peerLeaving(peer);
-      case "promise-object": {
-        this.#direct(directoryEventOf(from, message));
-        const confirmed = this.#earlyResults.confirm(message.object);
-        return confirmed && this.#direct(confirmed);
-      }
+      case "promise-object":
+        return this.#made.promise(from, message);
+      case "hold":
+        return this.#made.hold(from, message);
       default:
         if (isAboutCopy(message)) return this.sharing.heard(from, message);
         return this.#direct(directoryEventOf(from, message));
     }
-  }
-
-  #put(from: PeerRecord, message: Extract<PeerMessage, { type: "put-object" }>): void {
-    const { object } = message;
-    const event = madeEventOf(from, message, (peer) => this.peers.has(peer));
-    if (this.submissions.payloads.has(object as string as TaskId)) {
-      const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
-      throw new MeshError("PROTOCOL_VIOLATION", text);
-    }
-    const { peer: worker } = from;
-    const owner = makerOf(object);
-    if (owner === worker || !this.peers.has(owner)) return this.#direct(event);
-    const record = this.directory.objects.get(object);
-    if (record?.phase === "pending" && record.promisedBy !== owner) {
-      const text = `${worker} may not make ${object}: its caller has not promised it`;
-      throw new MeshError("PROTOCOL_VIOLATION", text);
-    }
-    if (record) return this.#direct(event);
-    const isParked = this.#earlyResults.park(object, worker, event, this.#nowMs);
-    if (!isParked) this.#unwanted(worker, object);
   }
 
   #define(from: PeerRecord, define: Define): void {
@@ -244,8 +233,12 @@ export class ControlPlane {
     if (define.parent && !this.nested.add(job, define, this)) return;
     this.callables.set(define.callable, define);
     const { isDetached } = define.actor ?? {};
-    if (isDetached) this.detached.add(define.callable, from.peer);
-    this.#schedule(classDefined(define, isDetached ? DETACHED_JOB : job));
+    if (!isDetached) return this.#schedule(classDefined(define, job));
+    this.detached.add(define.callable, from.peer);
+    const own = detachedJobOf(define.callable);
+    this.circles.started(own);
+    this.circles.met(job, own);
+    this.#schedule(classDefined(define, own));
   }
 
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
@@ -280,15 +273,7 @@ export class ControlPlane {
   #forgetPeer(peer: PeerId, why: string): void {
     const record = this.peers.get(peer);
     if (!this.peers.delete(peer) || !record) return;
-    const job = peer as string as JobId;
-    if (record.role === "driver") {
-      const classes = [...(this.scheduler.jobs.get(job)?.classes ?? [])];
-      const callables = [...new Set(classes.map(({ callable }) => callable))];
-      this.nested.jobEnded(job);
-      for (const callable of callables) this.callables.delete(callable);
-      this.#schedule({ type: "job-ended", job });
-      this.#queue.push({ type: "forget-callables", callables });
-    }
+    if (record.role === "driver") this.#endJob(peer as string as JobId, "its driver left");
     this.#forgetDetached(this.detached.ownerLeft(peer));
     this.#schedule({ type: "worker-left", worker: peer, why });
     this.#direct({ type: "peer-left", peer, why });
@@ -297,9 +282,19 @@ export class ControlPlane {
     this.#early.peerLeft(peer);
     this.replicator.peerLeft(peer);
     this.sharing.peerLeft(peer);
-    for (const { object, worker } of this.#earlyResults.peerLeft(peer)) {
-      this.#unwanted(worker, object);
-    }
+    this.circles.peerLeft(peer);
+    this.#made.peerLeft(peer);
+  }
+
+  /** What belongs to it ends with it. */
+  #endJob(job: JobId, why: string): void {
+    const classes = [...(this.scheduler.jobs.get(job)?.classes ?? [])];
+    const callables = [...new Set(classes.map(({ callable }) => callable))];
+    this.nested.jobEnded(job);
+    for (const callable of callables) this.callables.delete(callable);
+    this.#schedule({ type: "job-ended", job, why });
+    this.#queue.push({ type: "forget-callables", callables });
+    this.circles.jobEnded(job);
   }
 
   #schedule(event: Untimed<SchedulerEvent>): void {
@@ -317,6 +312,7 @@ export class ControlPlane {
     const interest = this.#early.take(event.object);
     if (!interest) return;
     for (const peer of interest.holding) {
+      if (!this.circles.mayRead(peer, event.object)) continue;
       this.#direct({ type: "held", peer, objects: [event.object] });
     }
     for (const peer of interest.locating) {
@@ -417,7 +413,11 @@ export class ControlPlane {
     const record = this.peers.get(worker);
     if (record && !record.defined.has(define.callable)) {
       record.defined.add(define.callable);
-      this.#ports.send(worker, define, define.source.length);
+      const { job } = scheduled.group;
+      this.circles.joined(worker, job);
+      const jobKey = this.circles.jobKey(job);
+      const told = jobKey ? { ...define, jobKey } : define;
+      this.#ports.send(worker, told, define.source.length);
     }
     const { callable } = define;
     const run = runMessage({ task, attempt, callable }, payload, state, this);
@@ -429,10 +429,8 @@ export class ControlPlane {
     if (callables.length === 0) return;
     this.nested.forget(callables);
     for (const callable of callables) {
-      this.callables.delete(callable);
-      this.#schedule({ type: "class-forgotten", id: callable });
+      this.#endJob(detachedJobOf(callable), "the last detached actor of its class has ended");
     }
-    this.#queue.push({ type: "forget-callables", callables });
   }
 
   #accept(task: TaskId, worker: PeerId): void {

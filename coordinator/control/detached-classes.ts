@@ -1,7 +1,10 @@
 import type { CallableId, JobId, PeerId, TaskId } from "../../shared/ids.ts";
 
-/** The job of what outlives its driver. It never ends. */
-export const DETACHED_JOB = "detached" as JobId;
+/** A detached class and its actors are a job of their own, which ends with the class. */
+export const detachedJobOf = (callable: CallableId): JobId => callable as string as JobId;
+
+/** Other jobs are named after drivers, and no peer's id has a dot. */
+export const isDetachedJob = (job: JobId): boolean => job.includes(".");
 
 /**
  * The classes of detached actors: each is kept as long as its driver is there, who may make more of

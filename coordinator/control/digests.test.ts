@@ -37,7 +37,7 @@ test("among trusted peers nothing is hashed; the first copy in a tab makes the m
 test("a copy in a tab is named only with the hash that it is checked by", () => {
   const mesh = stored();
   mesh.receive("t1", { type: "copy-added", object });
-  expect(stateFor(mesh, "w")).toEqual({ object, sizeBytes: 3, locations: ["d"] });
+  expect(stateFor(mesh, "w")).toMatchObject({ object, sizeBytes: 3, locations: ["d"] });
   mesh.receive("d", { type: "object-digest", object, digest });
   const state = stateFor(mesh, "w");
   expect(state.digest).toBe(digest);

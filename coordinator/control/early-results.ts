@@ -1,4 +1,4 @@
-import { makerOf, type ObjectId, type PeerId } from "../../shared/ids.ts";
+import { makerOf, type JobId, type ObjectId, type PeerId } from "../../shared/ids.ts";
 import type { DirectoryEvent } from "../directory/types.ts";
 
 /** How long a caller may take to confirm a result: its link may be much slower than the worker's. */
@@ -8,6 +8,8 @@ const PARKED_MAX = 65_536;
 interface Parked {
   readonly worker: PeerId;
   readonly event: DirectoryEvent;
+  /** What job it is of, if the worker said so. */
+  readonly job: JobId | undefined;
   readonly untilMs: number;
 }
 
@@ -21,19 +23,19 @@ export class EarlyResults {
   readonly #parked = new Map<ObjectId, Parked>();
 
   /** @returns false if too many wait already, or another worker has announced it. */
-  park(object: ObjectId, worker: PeerId, event: DirectoryEvent, nowMs: number): boolean {
+  park(object: ObjectId, made: Omit<Parked, "untilMs">, nowMs: number): boolean {
     const parked = this.#parked.get(object);
-    if (parked) return parked.worker === worker;
+    if (parked) return parked.worker === made.worker;
     if (this.#parked.size >= PARKED_MAX) return false;
-    this.#parked.set(object, { worker, event, untilMs: nowMs + CONFIRM_MS_MAX });
+    this.#parked.set(object, { ...made, untilMs: nowMs + CONFIRM_MS_MAX });
     return true;
   }
 
   /** The caller has promised it: what its worker said of it, if it did. */
-  confirm(object: ObjectId): DirectoryEvent | undefined {
+  confirm(object: ObjectId): Parked | undefined {
     const parked = this.#parked.get(object);
     this.#parked.delete(object);
-    return parked?.event;
+    return parked;
   }
 
   /** Results that nobody confirmed, or that cannot be confirmed any more. */

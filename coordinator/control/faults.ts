@@ -13,6 +13,8 @@ export interface FaultPorts {
 /** Objects of one peer of which complaints are remembered. */
 const OBJECTS_MAX = 256;
 
+type Accusations = Map<PeerId, Map<ObjectId, Set<PeerId>>>;
+
 const WHAT: Readonly<Record<SourceFault, string>> = {
   missing: "did not have it, although it was named as a place of it",
   "wrong-size": "sent bytes that cannot belong to it",
@@ -26,7 +28,8 @@ const WHAT: Readonly<Record<SourceFault, string>> = {
  */
 export class Faults {
   readonly #ports: FaultPorts;
-  readonly #accusers = new Map<PeerId, Map<ObjectId, Set<PeerId>>>();
+  readonly #accusers: Accusations = new Map();
+  readonly #trespasses: Accusations = new Map();
 
   constructor(ports: FaultPorts) {
     this.#ports = ports;
@@ -39,12 +42,8 @@ export class Faults {
   ): void {
     if (!accused || accused === from) return;
     const { peer } = accused;
-    const objects = this.#accusers.get(peer) ?? new Map<ObjectId, Set<PeerId>>();
-    this.#accusers.set(peer, objects);
-    const accusers = objects.get(object) ?? new Set();
-    if (accusers.has(from.peer)) return;
-    if (objects.size >= OBJECTS_MAX && !objects.has(object)) return;
-    objects.set(object, accusers.add(from.peer));
+    const accusers = accusersOf(this.#accusers, from.peer, peer, object);
+    if (!accusers) return;
     const text = `asked for ${object} by ${from.name}, it ${WHAT[fault]}`;
     accused.faults = { count: (accused.faults?.count ?? 0) + 1, last: text };
     const message = `${from.peer} complains of this peer: ${text}. Its copy is not used any more`;
@@ -53,7 +52,32 @@ export class Faults {
     this.#ports.tell(peer, { code: "PROTOCOL_VIOLATION", message, details: { object } });
   }
 
+  /** A peer asked another for an object that it may not read. What it reads is not touched. */
+  trespassed(from: PeerRecord, accused: PeerRecord | undefined, object: ObjectId): void {
+    if (!accused || accused === from) return;
+    if (!accusersOf(this.#trespasses, from.peer, accused.peer, object)) return;
+    const text = `it asked ${from.name} for ${object} and showed no ticket for the job of that`;
+    accused.faults = { count: (accused.faults?.count ?? 0) + 1, last: text };
+  }
+
   peerLeft(peer: PeerId): void {
     this.#accusers.delete(peer);
+    this.#trespasses.delete(peer);
   }
+}
+
+/** @returns all who said this of it, if `from` has not said so before and there is room for more. */
+function accusersOf(
+  accusations: Accusations,
+  from: PeerId,
+  accused: PeerId,
+  object: ObjectId,
+): ReadonlySet<PeerId> | undefined {
+  const objects = accusations.get(accused) ?? new Map<ObjectId, Set<PeerId>>();
+  accusations.set(accused, objects);
+  const accusers = objects.get(object) ?? new Set();
+  if (accusers.has(from)) return undefined;
+  if (objects.size >= OBJECTS_MAX && !objects.has(object)) return undefined;
+  objects.set(object, accusers.add(from));
+  return accusers;
 }

@@ -1,5 +1,5 @@
 import { MeshError } from "../../shared/errors.ts";
-import type { CallableId, JobId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, CallableId, JobId, TaskId } from "../../shared/ids.ts";
 import { keyOfDefine } from "../../shared/protocol/define-key.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
 import { isWith } from "../scheduler/copies.ts";
@@ -28,6 +28,10 @@ export function jobOf(
   const task = scheduler.tasks.get(parent);
   return task && isWith(scheduler, from.peer, parent) ? task.group.job : undefined;
 }
+
+/** As long as it has not ended. */
+export const jobOfActor = (actor: ActorId, { tasks }: SchedulerState): JobId | undefined =>
+  tasks.get(actor as string as TaskId)?.group.job;
 
 /**
  * Functions and classes that tasks have defined. Every executor defines for itself what its code

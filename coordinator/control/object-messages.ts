@@ -9,7 +9,7 @@ import type { PeerRecord } from "./types.ts";
 type ObjectMessage = Extract<
   PeerMessage,
   {
-    type: "promise-object" | "hold" | "release" | "locate-object";
+    type: "promise-object" | "release" | "locate-object";
   }
 >;
 
@@ -29,8 +29,6 @@ export function directoryEventOf(from: PeerRecord, message: ObjectMessage): Dire
         by: peer,
         isAwaited: false,
       };
-    case "hold":
-      return { type: "held", peer, objects: message.objects };
     case "release":
       return { type: "released", peer, objects: message.objects };
     case "locate-object":

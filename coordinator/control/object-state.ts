@@ -45,3 +45,10 @@ export const freed = (object: ObjectId): WireError => ({
   message: `object ${object} does not exist: its last ref was disposed, or its driver left. Keep a ref as long as you need the value`,
   details: { object },
 });
+
+/** What is said of an object to those who take no part in its job. */
+export const foreign = (object: ObjectId): WireError => ({
+  code: "TICKET_REFUSED",
+  message: `object ${object} belongs to another job, and this peer takes no part in it. Refs cross from job to job in calls of actors that one of them found by name`,
+  details: { object },
+});

@@ -95,6 +95,11 @@ export class Replicator {
     }
   }
 
+  /** Whether this peer was asked to keep a copy, and has not answered. */
+  isAsked(peer: PeerId, object: ObjectId): boolean {
+    return this.#short.get(object)?.asked.has(peer) ?? false;
+  }
+
   /** The answer of a peer that was asked. */
   answered(peer: PeerId, object: ObjectId, isKept: boolean): void {
     const shortage = this.#short.get(object);

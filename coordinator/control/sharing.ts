@@ -10,7 +10,8 @@ import type {
 import { Digests } from "./digests.ts";
 import { Faults } from "./faults.ts";
 import { Holders } from "./holders.ts";
-import { freed, objectStateOf } from "./object-state.ts";
+import { foreign, freed, objectStateOf } from "./object-state.ts";
+import type { JobCircles } from "./job-circles.ts";
 import type { Replicator } from "./replicator.ts";
 import type { ControlPorts, PeerRecord } from "./types.ts";
 
@@ -24,6 +25,7 @@ interface SharingPlane {
   readonly directory: DirectoryState;
   readonly peers: ReadonlyMap<PeerId, PeerRecord>;
   readonly replicator: Replicator;
+  readonly circles: JobCircles;
 }
 
 type Effect<Type> = Extract<DirectoryEffect, { type: Type }>;
@@ -53,6 +55,7 @@ export class Sharing {
     const { peer } = from;
     switch (message.type) {
       case "copy-added":
+        if (!this.#mayHave(peer, object)) return this.#takeAway(peer, object);
         this.holders.ended(peer, object);
         this.#direct({ type: "copy-added", peer, object });
         return this.digests.copyAt(from, object);
@@ -68,12 +71,15 @@ export class Sharing {
       case "copy-started":
         // What is not there cannot be on its way.
         if (this.#plane.directory.objects.get(object)?.phase !== "sealed") return;
+        if (!this.#mayHave(peer, object)) return;
         this.holders.started(peer, object);
         return this.digests.copyAt(from, object);
       case "copy-stopped":
         return this.holders.ended(peer, object);
       case "source-fault":
         return this.#faults.report(from, this.#plane.peers.get(message.peer), message);
+      case "reader-fault":
+        return this.#faults.trespassed(from, this.#plane.peers.get(message.peer), object);
     }
   }
 
@@ -84,12 +90,25 @@ export class Sharing {
     if (locations.length === 0) return state;
     Object.assign(state, this.holders.named(object, this.digests.believable(record)));
     const digest = this.digests.of(object);
-    return digest ? { ...state, digest } : state;
+    if (digest) state.digest = digest;
+    const jobKey = this.#plane.circles.jobKeyOf(object);
+    if (jobKey) state.jobKey = jobKey;
+    return state;
+  }
+
+  /** Its work may need the object, or it was asked to keep a copy. */
+  #mayHave(peer: PeerId, object: ObjectId): boolean {
+    const { circles, replicator } = this.#plane;
+    return circles.mayRead(peer, object) || replicator.isAsked(peer, object);
+  }
+
+  #takeAway(peer: PeerId, object: ObjectId): void {
+    this.#ports.send(peer, { type: "free-objects", objects: [object] }, 0);
   }
 
   /** Tell a peer where an object is that it asked for. */
   answer({ peer, object, record }: Effect<"answer">): void {
-    const state = record ? this.stateOf(record) : { object, error: freed(object) };
+    const state = this.#stateFor(peer, object, record);
     const worker = record?.madeBy;
     const valueBytes = state.inline?.byteLength ?? 0;
     this.#ports.send(
@@ -99,9 +118,18 @@ export class Sharing {
     );
   }
 
+  #stateFor(peer: PeerId, object: ObjectId, record: ObjectRecord | undefined): ObjectState {
+    if (!record) return { object, error: freed(object) };
+    const mayRead = this.#plane.circles.mayRead(peer, object);
+    return mayRead ? this.stateOf(record) : { object, error: foreign(object) };
+  }
+
   /** Copies are not wanted any more. */
   freed({ object, locations }: Effect<"free">): void {
-    if (!this.#plane.directory.objects.has(object)) this.forget(object);
+    if (!this.#plane.directory.objects.has(object)) {
+      this.forget(object);
+      this.#plane.circles.freed(object);
+    }
     for (const location of locations) {
       this.#ports.send(location, { type: "free-objects", objects: [object] }, 0);
     }

@@ -5,6 +5,7 @@ import {
   resultOf,
   type ActorId,
   type CallableId,
+  type JobId,
   type ObjectId,
 } from "../../shared/ids.ts";
 import type { PeerId, TaskId } from "../../shared/ids.ts";
@@ -15,12 +16,19 @@ import { failedDependency } from "../scheduler/failed-dependency.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
 import type { ActorRegistry } from "./actor-registry.ts";
-import { DETACHED_JOB, type DetachedClasses } from "./detached-classes.ts";
+import { detachedJobOf, type DetachedClasses } from "./detached-classes.ts";
+import type { JobCircles } from "./job-circles.ts";
 import { keepArgs } from "./kept-args.ts";
 import { Lineage } from "./lineage.ts";
-import { depthBelow, jobOf, nestedClassOf, type NestedCallables } from "./nested-tasks.ts";
+import {
+  depthBelow,
+  jobOf,
+  jobOfActor,
+  nestedClassOf,
+  type NestedCallables,
+} from "./nested-tasks.ts";
 import { requireMine } from "./object-messages.ts";
-import { freed, lostText, sealedFrom } from "./object-state.ts";
+import { foreign, freed, lostText, sealedFrom } from "./object-state.ts";
 import { nestedClassDefined } from "./registration.ts";
 import { nearTo } from "./near.ts";
 import { ownText } from "./own-text.ts";
@@ -42,6 +50,7 @@ interface Plane {
   readonly actors: ActorRegistry;
   readonly detached: DetachedClasses;
   readonly nested: NestedCallables;
+  readonly circles: JobCircles;
   readonly nowMs: number;
 }
 
@@ -91,13 +100,16 @@ export class Submissions {
     const job = jobOf(from, parent, scheduler);
     const define = job && callables.get(callable);
     const owner = scheduler.classes.get(callable)?.job;
-    const isDetached = owner === DETACHED_JOB && isMadeBy(submit.callable, from.peer);
+    const isDetached = owner === detachedJobOf(callable) && isMadeBy(submit.callable, from.peer);
     const isDefined = define !== undefined && (owner === job || isDetached);
     const complaint = `${task}: ${callable} is not defined in this job`;
     if (job && !isDefined && from.role === "driver") {
       throw new MeshError("PROTOCOL_VIOLATION", complaint);
     }
-    const unavailable = this.#firstUnavailable(dependencies, contained);
+    const unavailable =
+      this.#firstForeign(from.peer, dependencies, contained) ??
+      this.#firstUnavailable(dependencies, contained);
+    if (parent && job) this.#plane.circles.made(object, job);
     const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
     this.#machines.direct({ type: "object-promised", ...promised });
     if (job && !isDefined) {
@@ -110,7 +122,7 @@ export class Submissions {
       const message = `${task} was not run: the task that submitted it, ${parent}, is not on ${from.name} any more`;
       return this.fail(task, { code: "TASK_CANCELLED", message });
     }
-    if (define.kind === "actor-class" && !this.#register(task, submit, define)) return;
+    if (define.kind === "actor-class" && !this.#register(task, submit, define, job)) return;
 
     if (unavailable) {
       return this.fail(task, failedDependency({ name: define.name, id: task }, unavailable));
@@ -124,8 +136,8 @@ export class Submissions {
   }
 
   /** @returns whether it is to be constructed: its name may be taken. */
-  #register(task: TaskId, { named, getIfExists }: Submit, define: Define): boolean {
-    const { actors, detached } = this.#plane;
+  #register(task: TaskId, { named, getIfExists }: Submit, define: Define, job: JobId): boolean {
+    const { actors, detached, circles, scheduler } = this.#plane;
     const actor = task as string as ActorId;
     const other = named && actors.named(named);
     if (!other) {
@@ -135,6 +147,7 @@ export class Submissions {
     }
     if (getIfExists) {
       actors.alias(actor, other);
+      circles.met(job, jobOfActor(other, scheduler) ?? job);
       const inline = encodeValue(undefined).toBytes();
       const value = sealedFrom(
         { inline, sizeBytes: inline.byteLength },
@@ -231,15 +244,17 @@ export class Submissions {
   remake(object: ObjectId, why: string): void {
     const record = this.#plane.directory.objects.get(object);
     if (record?.phase !== "pending" || this.payloads.has(object as string as TaskId)) return;
-    const { directory, callables } = this.#plane;
+    const { directory, callables, circles, scheduler } = this.#plane;
     const plan = planRemake(object, { lineage: this.lineage, directory, callables });
     if (record.holds === 0 || plan.obstacle !== undefined) {
       const message = lostText(record, why, plan.obstacle ?? "nobody refers to it");
       const error: WireError = { code: "OBJECT_LOST", message, details: { object } };
       return this.#machines.direct({ type: "object-failed", object, error, holder: undefined });
     }
-    for (const { task } of plan.entries) {
+    for (const { task, payload } of plan.entries) {
       this.lineage.wanted(resultOf(task));
+      const job = scheduler.classes.get(payload.callable)?.job;
+      if (job) circles.made(resultOf(task), job);
       this.#machines.direct({ type: "object-revived", object: resultOf(task) });
     }
     for (const entry of plan.entries) {
@@ -306,6 +321,20 @@ export class Submissions {
       this.#machines.schedule({ ...defined, atMs: this.#plane.nowMs });
     }
     return id;
+  }
+
+  /** Whether an argument is none that the submitter could have a ref to. */
+  #firstForeign(
+    peer: PeerId,
+    dependencies: readonly ObjectId[],
+    contained: readonly ObjectId[],
+  ): WireError | undefined {
+    if (dependencies.length + contained.length === 0) return undefined;
+    const { circles, directory } = this.#plane;
+    for (const object of dependencies.concat(contained)) {
+      if (directory.objects.has(object) && !circles.mayRead(peer, object)) return foreign(object);
+    }
+    return undefined;
   }
 
   /**

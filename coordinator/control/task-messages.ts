@@ -3,7 +3,7 @@ import { MeshError } from "../../shared/errors.ts";
 import { isMadeBy, makerOf, type PeerId, type TaskId } from "../../shared/ids.ts";
 import type { SchedulerEffect, SchedulerEvent, SchedulerState } from "../scheduler/types.ts";
 import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
-import { DETACHED_JOB } from "./detached-classes.ts";
+import { isDetachedJob } from "./detached-classes.ts";
 import { jobOf } from "./nested-tasks.ts";
 import type { PeerRecord } from "./types.ts";
 
@@ -82,7 +82,7 @@ type Warn = Extract<SchedulerEffect, { type: "warn" }>;
 
 /** Who is to be warned. */
 export const warnedOf = ({ job, task }: Warn): PeerId =>
-  job === DETACHED_JOB ? makerOf(task) : (job as string as PeerId);
+  isDetachedJob(job) ? makerOf(task) : (job as string as PeerId);
 
 export const warningMessage = ({ task, text }: Warn): CoordinatorMessage => ({
   type: "warning",

@@ -1,5 +1,5 @@
 import type { MeshError } from "../../shared/errors.ts";
-import type { CallableId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
+import type { CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -26,8 +26,13 @@ export class TestPlane {
   /** Called in the middle of what the control plane does. */
   onSend: (to: string, message: CoordinatorMessage) => void = () => {};
   #sent: Sent[] = [];
+  readonly #drivers: JobId[] = [];
+  readonly #workers: PeerId[] = [];
+  readonly #isApart: boolean;
 
-  constructor() {
+  /** @param options.isApart whether jobs are as apart as they are; else all may read everything. */
+  constructor({ isApart = false } = {}) {
+    this.#isApart = isApart;
     this.plane = new ControlPlane({
       send: (to, message) => {
         this.#sent.push({ to, message });
@@ -35,6 +40,7 @@ export class TestPlane {
       },
       drop: (peer, error) => void this.dropped.push({ peer, error }),
       signTicket: (from, to) => new TextEncoder().encode(`${from} to ${to}`),
+      jobSecret: (job) => new TextEncoder().encode(`secret of ${job}`.padEnd(32)),
     });
   }
 
@@ -53,11 +59,24 @@ export class TestPlane {
   driver(peer = "d"): void {
     const hello = helloOf("driver", peer);
     this.#check(() => this.plane.peerJoined({ peer: peer as PeerId, hello }, this.nowMs));
+    this.#drivers.push(peer as JobId);
+    this.#meet(...this.#drivers);
   }
 
   worker(peer: string, capacity: Demands = ONE_CPU, more: Partial<Hello> = {}): void {
     const hello = { ...helloOf("worker", peer), capacity, ...more };
     this.#check(() => this.plane.peerJoined({ peer: peer as PeerId, hello }, this.nowMs));
+    this.#workers.push(peer as PeerId);
+    this.#meet(...this.#drivers);
+  }
+
+  #meet(...jobs: JobId[]): void {
+    if (this.#isApart) return;
+    const { circles } = this.plane;
+    for (const job of jobs) {
+      circles.met(jobs[0]!, job);
+      for (const worker of this.#workers) circles.joined(worker, job);
+    }
   }
 
   leave(peer: string): void {
@@ -119,6 +138,9 @@ export class TestPlane {
     object: string,
     { inline = true, holder = "", contained = [] as string[] } = {},
   ) {
+    // Where all are together, it is no matter for which task a worker has made it.
+    const [job] = this.#isApart ? [] : this.#drivers;
+    if (job) this.plane.circles.made(object as ObjectId, job);
     this.receive(peer, {
       type: "put-object",
       object: object as ObjectId,

@@ -1,4 +1,4 @@
-import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type {
   ActorName,
   CoordinatorMessage,
@@ -20,6 +20,8 @@ export interface ControlPorts {
   drop(peer: PeerId, error: WireError): void;
   /** A ticket that lets `from` open a link to `to`. */
   signTicket(from: PeerId, to: PeerId): Uint8Array<ArrayBuffer>;
+  /** The secret of a job, always the same: 32 bytes that nobody can guess. */
+  jobSecret(job: JobId): Uint8Array<ArrayBuffer>;
 }
 
 /** A peer as the gateway introduces it: its `hello`, checked. */

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { MeshError } from "../../shared/errors.ts";
 import type { JobId, PeerId } from "../../shared/ids.ts";
 import { decodeBatch, encodeBatch } from "../../shared/protocol/batch.ts";
@@ -61,6 +61,8 @@ export class Gateway {
   readonly plane: ControlPlane;
   readonly #options: GatewayOptions;
   readonly #members = new Map<PeerId, Member>();
+  /** Made anew with each coordinator, and so are all jobs. */
+  readonly #secret = randomBytes(32);
   #cancelTick: () => void = () => {};
   #closed = false;
 
@@ -73,6 +75,7 @@ export class Gateway {
         const key = this.#members.get(to)!.ticketKey;
         return signTicket(key, { from, to }, Date.now() + TICKET_VALID_MS);
       },
+      jobSecret: (job) => this.#jobSecret(job),
     });
     this.#scheduleTick();
   }
@@ -154,13 +157,15 @@ export class Gateway {
       heardMs: this.#nowMs(),
     };
     this.#members.set(peer, member);
+    const job = peer as string as JobId;
     const welcome: CoordinatorMessage = {
       type: "welcome",
       protocolVersion,
       peer,
-      job: peer as string as JobId,
+      job,
       heartbeatEveryMs: HEARTBEAT_EVERY_MS,
       ticketKey,
+      jobKey: this.#jobSecret(job),
       signalKey,
       iceServers,
       epochMs: Date.now(),
@@ -169,6 +174,10 @@ export class Gateway {
     this.plane.peerJoined({ peer, hello: { ...hello, token: "" } }, this.#nowMs());
     this.#options.log(`${hello.role} ${hello.name} (${peer}, ${hello.runtime}) joined`);
     return session;
+  }
+
+  #jobSecret(job: JobId): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(createHmac("sha256", this.#secret).update(`job ${job}`).digest());
   }
 
   #leave(peer: PeerId, name: string, why: string): void {

@@ -109,17 +109,6 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     placementGroupOf(state, group)?.classes.add(group);
   },
 
-  "class-forgotten"(state, { id }) {
-    const group = state.classes.get(id);
-    if (!group) return;
-    state.classes.delete(id);
-    placementGroupOf(state, group)?.classes.delete(group);
-    leaveShape(state, group.shape);
-    const job = jobOf(state, group);
-    job.classes.delete(group);
-    if (job.classes.size + job.placementGroups.size === 0) state.jobs.delete(group.job);
-  },
-
   "task-submitted"(state, event, effects) {
     const { task: id, class: classId, missing, atMs } = event;
     if (state.tasks.has(id)) return; // Submission is idempotent: the driver may resend it.
@@ -263,17 +252,17 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (group) endGroup(state, group, why, effects);
   },
 
-  "job-ended"(state, { job: id, atMs }, effects) {
+  "job-ended"(state, { job: id, why = "its driver left", atMs }, effects) {
     const job = state.jobs.get(id);
     if (!job) return;
     for (const task of job.tasks) {
       if (task.state === "alive") {
-        endActor(state, task, { why: "its driver left", atMs, restart: false }, effects);
+        endActor(state, task, { why, atMs, restart: false }, effects);
         continue;
       }
-      abandon(state, task, "its driver left", effects);
+      abandon(state, task, why, effects);
     }
-    for (const group of job.placementGroups) endGroup(state, group, "its driver left", effects);
+    for (const group of job.placementGroups) endGroup(state, group, why, effects);
     for (const group of job.classes) {
       placementGroupOf(state, group)?.classes.delete(group);
       state.classes.delete(group.id);

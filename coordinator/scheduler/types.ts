@@ -325,7 +325,6 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly speculate?: boolean;
     } & Constraints)
   /** None of its tasks is left, and there will be no more. */
-  | { readonly type: "class-forgotten"; readonly id: CallableId }
   | {
       readonly type: "task-submitted";
       readonly task: TaskId;
@@ -411,7 +410,7 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly group: GroupId;
       readonly why: string;
     }
-  | { readonly type: "job-ended"; readonly job: JobId }
+  | { readonly type: "job-ended"; readonly job: JobId; readonly why?: string }
   | { readonly type: "tick" }
 );
 

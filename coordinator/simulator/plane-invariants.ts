@@ -21,6 +21,9 @@ export function checkPlane(plane: ControlPlane): void {
     for (const object of states) holds.set(object, (holds.get(object) ?? 0) + 1);
   }
   checkDirectory(directory, holds);
+  for (const object of plane.circles.objects()) {
+    invariant(directory.objects.has(object), `${object} is freed, and its job is still known`);
+  }
   checkLineage(plane);
 
   let alive = 0;

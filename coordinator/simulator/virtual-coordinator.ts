@@ -40,6 +40,7 @@ export class VirtualCoordinator {
         this.#wires.delete(peer);
       },
       signTicket: () => new Uint8Array(64),
+      jobSecret: () => new Uint8Array(32),
     });
     this.#tick();
   }

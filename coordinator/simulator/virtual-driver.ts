@@ -111,7 +111,7 @@ export class VirtualDriver extends VirtualPeer {
     for (const inner of contained) this.#share(inner);
     const object = this.newId<ObjectId>();
     const expected = this.#expect(object, "put", contained);
-    this.put({ of: object, refs: idsOf(contained) }, isBig, undefined, replicas);
+    this.put({ of: object, refs: idsOf(contained) }, isBig, { replicas });
     return expected;
   }
 

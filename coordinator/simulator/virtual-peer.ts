@@ -3,6 +3,7 @@ import {
   IdSequence,
   type CallableId,
   type GroupId,
+  type JobId,
   type ObjectId,
   type PeerId,
   type TaskId,
@@ -28,6 +29,13 @@ export interface Mesh {
   readonly world: World;
   readonly coordinator: VirtualCoordinator;
   readonly dataPlane: DataPlane;
+}
+
+export interface PutOptions {
+  readonly holder?: PeerId | undefined;
+  readonly replicas?: number;
+  /** Whose code puts it, if not a driver's. */
+  readonly job?: JobId | undefined;
 }
 
 type Located = Extract<CoordinatorMessage, { type: "object-located" }>;
@@ -140,7 +148,7 @@ export abstract class VirtualPeer implements Endpoint {
   }
 
   /** Put a value of this peer's own. */
-  put(content: Content, isBig: boolean, holder?: PeerId, replicas = 1): void {
+  put(content: Content, isBig: boolean, { holder, replicas = 1, job }: PutOptions = {}): void {
     const { of: object, refs } = content;
     if (isBig) this.store.set(object, content);
     this.send({
@@ -151,6 +159,7 @@ export abstract class VirtualPeer implements Endpoint {
       ...(refs.length > 0 ? { contained: [...refs] } : {}),
       ...(holder ? { holder } : {}),
       ...(replicas > 1 ? { replicas } : {}),
+      ...(job ? { jobs: [job] } : {}),
     });
   }
 

@@ -1,5 +1,5 @@
 import { invariant } from "../../shared/errors.ts";
-import type { ActorId, ObjectId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, JobId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -44,9 +44,17 @@ interface Job {
   readonly run: Run | undefined;
   readonly caller: ActorCall["caller"] | undefined;
   readonly answer: ((answer: CallAnswer) => void) | undefined;
+  /** Which of the mesh's jobs it is part of. */
+  readonly ofJob: JobId | undefined;
   content: Content | undefined;
   /** Refs that its code has in hand. */
   held: readonly ObjectId[];
+}
+
+interface Hosted {
+  readonly life: number;
+  readonly savesState: boolean;
+  readonly job: JobId | undefined;
 }
 
 /** The real worker machine, with virtual executors, store and links around it. */
@@ -59,7 +67,7 @@ export class VirtualWorker extends VirtualPeer {
   readonly #states = new Map<ObjectId, ObjectState>();
   /** How many jobs hold a ref; the coordinator is told of the first and the last. */
   readonly #holds = new Map<ObjectId, number>();
-  readonly #hosted = new Map<ActorId, { readonly life: number; readonly savesState: boolean }>();
+  readonly #hosted = new Map<ActorId, Hosted>();
   #isRetired = false;
   #ordersMade = 0;
 
@@ -149,7 +157,8 @@ export class VirtualWorker extends VirtualPeer {
     const { actor, life, caller, result, program } = call;
     // Who calls a life that is not here hears nothing, and will be told where it lives.
     if (this.#isRetired || this.#hosted.get(actor)?.life !== life) return;
-    const key = this.#take({ program, result, run: undefined, caller, answer });
+    const ofJob = this.#hosted.get(actor)?.job;
+    const key = this.#take({ program, result, run: undefined, caller, answer, ofJob });
     this.#feed({ type: "call-received", key, actor, caller, missing: [] });
   }
 
@@ -164,7 +173,8 @@ export class VirtualWorker extends VirtualPeer {
       const owner = this.mesh.dataPlane.states.get(state);
       invariant(owner === (task as string), `${task} is restored from ${owner}'s state`);
     }
-    const key = this.#take({ program, result, run, caller: undefined, answer: undefined });
+    const ofJob = define.jobKey?.job;
+    const key = this.#take({ program, result, run, caller: undefined, answer: undefined, ofJob });
     for (const state of dependencies) this.#states.set(state.object, state);
     const refusal = dependencies.find(({ error }) => error)?.error;
     const missing = dependencies
@@ -248,7 +258,7 @@ export class VirtualWorker extends VirtualPeer {
     const refs = [...program.passes];
     for (let i = 0; i < program.puts; i++) {
       const inner = { of: this.newId<ObjectId>(), refs: [] };
-      this.put(inner, i % 2 === 0);
+      this.put(inner, i % 2 === 0, { job: job.ofJob });
       this.#hold(inner.of, false);
       refs.push(inner.of);
     }
@@ -299,8 +309,9 @@ export class VirtualWorker extends VirtualPeer {
       }
       case "host-actor": {
         const { actor, life, callable } = effect;
-        const savesState = this.#defines.get(callable)?.actor?.savesState === true;
-        this.#hosted.set(actor, { life, savesState });
+        const define = this.#defines.get(callable);
+        const savesState = define?.actor?.savesState === true;
+        this.#hosted.set(actor, { life, savesState, job: define?.jobKey?.job });
         return;
       }
       case "stop-fetch":
@@ -332,7 +343,7 @@ export class VirtualWorker extends VirtualPeer {
       this.send({ type: "task-failed", task, attempt, error, ranForMs: outcome.ranForMs });
     } else if (outcome.error || !content) answer!({ ...outcome });
     else if (isBig) {
-      this.put(content, true, caller);
+      this.put(content, true, { holder: caller, job: job.ofJob });
       answer!({});
     } else answer!({ inline: content });
     // A caller tells the coordinator by another way that it holds the refs in an answer.
@@ -345,7 +356,8 @@ export class VirtualWorker extends VirtualPeer {
     if (!hosted?.savesState) return;
     const object = this.newId<ObjectId>();
     this.mesh.dataPlane.states.set(object, actor);
-    this.put({ of: object, refs: [] }, this.mesh.world.prng.chance(1, 2), undefined, 2);
+    const job = hosted.job;
+    this.put({ of: object, refs: [] }, this.mesh.world.prng.chance(1, 2), { replicas: 2, job });
     this.send({ type: "actor-saved", actor, life: hosted.life, object, isHandOver });
     this.send({ type: "release", objects: [object] });
   }

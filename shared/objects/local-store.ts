@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { ObjectId } from "../ids.ts";
+import type { JobKey } from "../protocol/schema.ts";
 import type { SpillDevice } from "./spill-device.ts";
 import type { StoreEffect, StoreEntry, StoreUsage } from "./store-entry.ts";
 import { StorePlan, type RoomRequest } from "./store-plan.ts";
@@ -68,6 +69,8 @@ export class LocalStore {
   readonly #plan: StorePlan;
   readonly #clock: Clock;
   readonly #bytes = new Map<StoreEntry, StoredBytes>();
+  /** Who may read each object. */
+  readonly #jobKeys = new WeakMap<StoreEntry, JobKey>();
   readonly #waiting = new Map<ObjectId, Waiter[]>();
   readonly #loading = new Map<StoreEntry, Promise<StoredBytes | undefined>>();
   readonly #letGoBytes = { minor: 0, major: 0 };
@@ -130,12 +133,20 @@ export class LocalStore {
   /**
    * Keep an object. Objects are immutable, so one that is already here stays as it is. Without a
    * reservation the store may exceed its limit while it makes room.
+   * @param jobKey of the job that it belongs to: other peers read it with this.
    * @throws MeshError `OBJECT_TOO_LARGE` or `STORE_FULL`; the store is unchanged then.
    */
-  put(object: ObjectId, bytes: StoredBytes): void {
+  put(object: ObjectId, bytes: StoredBytes, jobKey?: JobKey): void {
     const entry = this.#plan.put(object, bytes.byteLength, this.#clock.nowMs());
     if (entry) this.#bytes.set(entry, bytes);
+    if (entry && jobKey) this.#jobKeys.set(entry, jobKey);
     this.#perform();
+  }
+
+  /** Of the job that an object here belongs to, if that is known. */
+  jobKeyOf(object: ObjectId): JobKey | undefined {
+    const entry = this.#plan.get(object);
+    return entry && this.#jobKeys.get(entry);
   }
 
   /**

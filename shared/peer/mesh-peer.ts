@@ -9,6 +9,7 @@ import type {
   RelayHeader,
   Welcome,
 } from "../protocol/messages.ts";
+import type { JobKey } from "../protocol/schema.ts";
 import { CoordinatorSession } from "../session/coordinator-session.ts";
 import { RelayHub } from "../transport/relay.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -16,6 +17,7 @@ import { withDeadline } from "./deadline.ts";
 import type { Dialer } from "./dialer.ts";
 import { Links } from "./links.ts";
 import { ObjectExchange } from "./object-exchange.ts";
+import { ReadTickets } from "./read-tickets.ts";
 
 /** How long the coordinator may take to introduce a peer. */
 const INTRODUCTION_MS_MAX = 10_000;
@@ -52,6 +54,8 @@ export class MeshPeer {
   readonly session: CoordinatorSession;
   readonly links: Links;
   readonly exchange: ObjectExchange;
+  /** Of the own job; unset with an older coordinator. */
+  readonly jobKey: JobKey | undefined;
   readonly #relay: RelayHub;
   readonly #clock: Clock;
   readonly #store: LocalStore;
@@ -75,21 +79,29 @@ export class MeshPeer {
       send: (header, payload) => session.sendRelay(header, payload),
       onOpen: (from, transport) => this.links.accept(transport, from),
     });
+    const epoch = epochOf(welcome, clock);
     this.links = new Links({
       self: welcome.peer,
       ticketKey: welcome.ticketKey,
       clock,
-      ...epochOf(welcome, clock),
+      ...epoch,
       dialers: [
         ...options.dialers(welcome, (transport) => this.links.accept(transport)),
         relayDialer(this.#relay),
       ],
       introduce: (peer) => this.#introduce(peer),
     });
+    const { jobKey: key, job, peer: self } = welcome;
+    this.jobKey = key && { job, key };
     this.exchange = new ObjectExchange({
       links: this.links,
       store,
       clock,
+      // A coordinator that tells no keys would have everybody refused.
+      ...(key
+        ? { tickets: new ReadTickets({ self, nowEpochMs: () => Date.now(), ...epoch }) }
+        : {}),
+      onTrespass: (object, peer) => session.send({ type: "reader-fault", object, peer }),
       onMissing: (object) => session.send({ type: "copy-lost", object }),
       onPartial: (object, isHere) =>
         session.send({ type: isHere ? "copy-started" : "copy-stopped", object }),

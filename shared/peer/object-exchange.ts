@@ -9,12 +9,14 @@ import type { SourceFault } from "../protocol/copy-messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { reasonOf } from "./deadline.ts";
 import type { CloseReason } from "../transport/transport.ts";
+import type { JobKey } from "../protocol/schema.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
 import { ObjectServer, type Servable } from "./object-server.ts";
 import { pieceAt, pieceCountOf, SWARM_BYTES_MIN, type PieceRange } from "./plan/pieces.ts";
 import { emptyPlan, step } from "./plan/step.ts";
 import type { PlanEffect, PlanEvent } from "./plan/types.ts";
+import type { ReadTickets } from "./read-tickets.ts";
 import { Transfer } from "./transfer.ts";
 
 /** How often a transfer looks whether its sources are still doing something. */
@@ -38,6 +40,10 @@ export interface ObjectExchangeOptions {
   isTrusted?(peer: PeerId): boolean;
   /** A source has not what it announced, or sent what cannot be the object. */
   onFault?(object: ObjectId, peer: PeerId, fault: SourceFault): void;
+  /** Who may read what; unset: whoever has a link may read everything. */
+  readonly tickets?: ReadTickets;
+  /** A peer asked for an object that it may not read. */
+  onTrespass?(object: ObjectId, peer: PeerId): void;
 }
 
 /** What is known of an object that is elsewhere. */
@@ -49,6 +55,8 @@ export interface Whereabouts {
   readonly partialLocations?: readonly PeerId[];
   /** Of each piece: what comes from peers that are not trusted is compared with it. */
   readonly digest?: Uint8Array;
+  /** Of its job: opens the stores of those who have it. */
+  readonly jobKey?: JobKey;
 }
 
 export interface FetchOptions {
@@ -78,6 +86,8 @@ export class ObjectExchange {
       clock,
       find: (object) => this.#find(object),
       onMissing: (object) => options.onMissing?.(object),
+      tickets: options.tickets,
+      onTrespass: (object, peer) => options.onTrespass?.(object, peer),
     });
     links.onChunk((link, header, payload) => this.#onChunk(link, header, payload));
     links.onMessage("fetch-failed", (link, message) => this.#onRefused(link, message));
@@ -104,6 +114,7 @@ export class ObjectExchange {
     const known = this.#transferOf(object, whereabouts);
     const transfer = known ?? this.#begin(object, whereabouts, options);
     const sources = this.#sourcesIn(whereabouts);
+    transfer.jobKey ??= whereabouts.jobKey;
     transfer.priority = Math.min(transfer.priority, options.priority ?? FETCH_PRIORITY_MAX);
     const result = this.#join(transfer, options.signal);
     if (known && !known.plan.isChecked) this.#keepBelieved(sources);
@@ -131,7 +142,8 @@ export class ObjectExchange {
     sources.partial = sources.partial.filter((peer) => this.#isTrusted(peer));
   }
 
-  #begin(object: ObjectId, { sizeBytes, digest }: Whereabouts, options: FetchOptions): Transfer {
+  #begin(object: ObjectId, whereabouts: Whereabouts, options: FetchOptions): Transfer {
+    const { sizeBytes, digest, jobKey } = whereabouts;
     this.#options.store.assertRoom(object, sizeBytes);
     if (this.#transfers.size >= TRANSFERS_MAX) {
       throw new MeshError(
@@ -146,7 +158,7 @@ export class ObjectExchange {
       isChecked: digest?.length === pieceCountOf(sizeBytes) * PIECE_DIGEST_BYTES,
     });
     const { allocate, priority = FETCH_PRIORITY_MAX } = options;
-    const transfer = new Transfer(object, plan, { priority, allocate, digest });
+    const transfer = new Transfer(object, plan, { priority, allocate, digest, jobKey });
     this.#transfers.set(object, transfer);
     if (sizeBytes >= SWARM_BYTES_MIN) this.#options.onPartial?.(object, true);
     this.#tickLater(transfer);
@@ -201,12 +213,8 @@ export class ObjectExchange {
         return void this.#connect(transfer, effect.peer);
       case "introduce":
         return this.#tell(transfer, effect.peer);
-      case "ask": {
-        const { offset, endOffset, insists } = effect;
-        const { priority } = transfer;
-        const request = { type: "fetch", object, offset, endOffset, priority } as const;
-        return links.openTo(effect.peer)?.send(insists ? { ...request, insists } : request);
-      }
+      case "ask":
+        return this.#ask(transfer, effect);
       case "stop": {
         const offset = effect.piece * PIECE_BYTES;
         return links.openTo(effect.peer)?.send({ type: "fetch-stop", object, offset });
@@ -232,6 +240,17 @@ export class ObjectExchange {
       default:
         effect satisfies never;
     }
+  }
+
+  #ask(transfer: Transfer, effect: Extract<PlanEffect, { type: "ask" }>): void {
+    const { links, tickets } = this.#options;
+    const { object, priority, jobKey } = transfer;
+    const { offset, endOffset, insists, peer } = effect;
+    const link = links.openTo(peer);
+    if (!link) return;
+    const ticket = tickets?.toShow(link, object, jobKey);
+    const request = { type: "fetch", object, offset, endOffset, priority } as const;
+    link.send({ ...request, ...(insists ? { insists } : {}), ...ticket });
   }
 
   async #connect(transfer: Transfer, peer: PeerId): Promise<void> {
@@ -329,10 +348,13 @@ export class ObjectExchange {
   }
 
   #onRefused(link: Link, message: Extract<LinkMessage, { type: "fetch-failed" }>): void {
+    const { tickets } = this.#options;
     const { object, offset, elsewhere = [], error } = message;
     const transfer = this.#transfers.get(object);
     if (!transfer) return;
     if (offset === undefined) transfer.neighbours.delete(link.peer);
+    const { jobKey } = transfer;
+    if (error.code === "TICKET_REFUSED" && jobKey) tickets?.showAgain(link, jobKey.job);
     this.#dispatch(transfer, {
       type: "refused",
       peer: link.peer,
@@ -381,12 +403,13 @@ export class ObjectExchange {
     const { store } = this.#options;
     const sizeBytes = store.sizeOf(object);
     if (sizeBytes === undefined) return this.#transfers.get(object)?.servable();
-    return { sizeBytes, isPartial: false, has: () => true, open: () => store.open(object) };
+    const jobKey = store.jobKeyOf(object);
+    return { sizeBytes, isPartial: false, jobKey, has: () => true, open: () => store.open(object) };
   }
 
   #done(transfer: Transfer): void {
     try {
-      this.#options.store.put(transfer.object, transfer.bytes);
+      this.#options.store.put(transfer.object, transfer.bytes, transfer.jobKey);
     } catch (error) {
       return this.#abandon(transfer, error as Error);
     }

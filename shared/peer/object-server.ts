@@ -10,10 +10,12 @@ import {
   SOCKET_CHUNK_BYTES,
 } from "../protocol/limits.ts";
 import type { LinkMessage } from "../protocol/link-messages.ts";
+import type { JobKey } from "../protocol/schema.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
 import { pieceAt, SWARM_BYTES_MIN } from "./plan/pieces.ts";
+import type { ReadTickets } from "./read-tickets.ts";
 import { UploadLedger } from "./upload-ledger.ts";
 import { Uploads, type Turn } from "./uploads.ts";
 
@@ -33,6 +35,8 @@ export interface Servable {
   readonly sizeBytes: number;
   /** Whether the object is still on its way here. */
   readonly isPartial: boolean;
+  /** Of its job: who asks must show a ticket signed with it. */
+  readonly jobKey: JobKey | undefined;
   has(offset: number): boolean;
   /** To read it; `undefined` if it is gone. Close it: what is open cannot make room for others. */
   open(): StoredObject | undefined;
@@ -45,6 +49,10 @@ export interface ObjectServerOptions {
   find(object: ObjectId): Servable | undefined;
   /** Somebody was told that this peer has the object, and it has not. */
   onMissing(object: ObjectId): void;
+  /** Who may read what; unset: everybody everything. */
+  readonly tickets: ReadTickets | undefined;
+  /** A peer asked for what it may not read. */
+  onTrespass(object: ObjectId, peer: PeerId): void;
 }
 
 /** Answers peers that fetch objects of this peer. */
@@ -67,9 +75,17 @@ export class ObjectServer {
   }
 
   #request(link: Link, message: Fetch): void {
-    const { object, offset } = message;
+    const { object, offset, job, ticket } = message;
+    const { tickets } = this.#options;
+    if (job && ticket) tickets?.show(link, { job, ticket });
     const servable = this.#options.find(object);
     if (!servable) return this.#missing(link, object);
+    try {
+      tickets?.require(link, object, servable.jobKey);
+    } catch (error) {
+      this.#options.onTrespass(object, link.peer);
+      return refuse(link, object, error);
+    }
     const { sizeBytes } = servable;
     const { endOffset = sizeBytes, priority = FETCH_PRIORITY_MAX } = message;
     if (offset > endOffset || endOffset > sizeBytes) {

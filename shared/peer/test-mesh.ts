@@ -8,6 +8,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { Dialer } from "./dialer.ts";
 import { Links } from "./links.ts";
 import { ObjectExchange } from "./object-exchange.ts";
+import { ReadTickets } from "./read-tickets.ts";
 
 /** For tests: time goes on when the test says so. */
 export class ManualClock implements Clock {
@@ -48,6 +49,8 @@ export interface TestPeer {
   readonly copies: ObjectId[];
   /** What the exchange complained of. */
   readonly faults: { readonly object: ObjectId; readonly peer: PeerId; readonly fault: string }[];
+  /** Who asked for what without a ticket: `"e x.1"`. */
+  readonly trespasses: string[];
 }
 
 export interface TestPeerOptions {
@@ -56,6 +59,8 @@ export interface TestPeerOptions {
   readonly bytesMax?: number;
   /** Default: everybody. */
   readonly isTrusted?: (peer: PeerId) => boolean;
+  /** Whether it asks for tickets. Default: whoever has a link may read. */
+  readonly asksForTickets?: boolean;
 }
 
 interface Connection {
@@ -89,15 +94,19 @@ export class TestMesh {
     const copies: ObjectId[] = [];
     const onCopy = (object: ObjectId) => void copies.push(object);
     const faults: TestPeer["faults"] = [];
+    const trespasses: string[] = [];
+    const nowEpochMs = () => this.nowEpochMs;
     const exchange = new ObjectExchange({
       links,
       store,
       clock: this.clock,
       onCopy,
       isTrusted: options.isTrusted ?? (() => true),
+      ...(options.asksForTickets ? { tickets: new ReadTickets({ self: id, nowEpochMs }) } : {}),
+      onTrespass: (object, from) => void trespasses.push(`${from} ${object}`),
       onFault: (object, from, fault) => void faults.push({ object, peer: from, fault }),
     });
-    const peer: TestPeer = { id, ticketKey, links, store, exchange, copies, faults };
+    const peer: TestPeer = { id, ticketKey, links, store, exchange, copies, faults, trespasses };
     this.#peers.set(id, peer);
     return peer;
   }

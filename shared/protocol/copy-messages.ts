@@ -32,6 +32,12 @@ export const fromCopies = {
     peer: id<PeerId>(),
     fault: sourceFault,
   }),
+  /** A peer asked the sender for an object, and did not show that it may read it. */
+  "reader-fault": Type.Object({
+    type: Type.Literal("reader-fault"),
+    object: id<ObjectId>(),
+    peer: id<PeerId>(),
+  }),
   /** The answers to `keep-copy`: the sender has a copy and keeps it until it is freed; or not. */
   "copy-kept": Type.Object({ type: Type.Literal("copy-kept"), object: id<ObjectId>() }),
   "copy-refused": Type.Object({

@@ -55,6 +55,8 @@ export const RELAY_WINDOW_BYTES = 1024 * 1024;
 /** A relayed message travels in pieces, so that one link cannot hog the control connection. */
 export const RELAY_PIECE_BYTES = 256 * 1024;
 
+/** Jobs whose code shares one executor, as far as what it makes is said to be theirs. */
+export const JOBS_PER_EXECUTOR_MAX = 64;
 export const REFS_PER_MESSAGE_MAX = 16_384;
 export const ERROR_TEXT_CHARS_MAX = 8_192;
 export const ERROR_NAME_CHARS_MAX = 256;

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import type { ActorId, LinkName, ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, JobId, LinkName, ObjectId, PeerId } from "../ids.ts";
 import { ELSEWHERE_MAX, FETCH_PRIORITY_MAX, INLINE_BYTES_MAX, PIECES_MAX } from "./limits.ts";
 import { bytes, count, id, ids, messageCheck, sizeBytes, text, wireError } from "./schema.ts";
 
@@ -64,6 +64,9 @@ const linkSchemas = {
     priority: Type.Optional(count(FETCH_PRIORITY_MAX)),
     /** Those who were named instead did not deliver: the receiver must not name others again. */
     insists: Type.Optional(Type.Boolean()),
+    /** With the first request on a link for an object of this job: that the sender may read it. */
+    job: Type.Optional(id<JobId>()),
+    ticket: Type.Optional(bytes(64)),
   }),
   "fetch-failed": Type.Object({
     type: Type.Literal("fetch-failed"),

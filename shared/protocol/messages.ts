@@ -3,6 +3,7 @@ import type { ActorId, CallableId, JobId, ObjectId, PeerId, TaskId } from "../id
 import {
   FALLBACKS_MAX,
   INLINE_BYTES_MAX,
+  JOBS_PER_EXECUTOR_MAX,
   RECALLED_MAX,
   REPLICAS_MAX,
   SOURCE_CHARS_MAX,
@@ -19,6 +20,7 @@ import {
   ids,
   labels,
   labelSelectors,
+  jobKey,
   messageCheck,
   milliseconds,
   sizeBytes,
@@ -67,6 +69,8 @@ const objectState = Type.Object({
   partialLocations: Type.Optional(ids<PeerId>()),
   /** Of each piece, by which what comes from peers that are not trusted is checked. */
   digest: Type.Optional(digest),
+  /** Of its job: opens the stores that have it. */
+  jobKey: Type.Optional(jobKey),
   error: Type.Optional(wireError),
 });
 export type ObjectState = Static<typeof objectState>;
@@ -117,6 +121,8 @@ const define = Type.Object({
   actor: Type.Optional(actorOptions),
   /** The task or actor whose code defines it, if not a driver: it belongs to the same job. */
   parent: Type.Optional(id<TaskId>()),
+  /** From the coordinator to workers: what its tasks and actors store may be read with it. */
+  jobKey: Type.Optional(jobKey),
 });
 export type Define = Static<typeof define>;
 
@@ -146,6 +152,12 @@ const submit = Type.Object({
   parent: Type.Optional(id<TaskId>()),
 });
 export type Submit = Static<typeof submit>;
+
+/**
+ * From workers: the job whose code says it. Small actors of several jobs may share an executor, which
+ * cannot tell them apart: then all of those, and what it makes belongs to the first.
+ */
+const jobs = Type.Optional(Type.Array(id<JobId>(), { maxItems: JOBS_PER_EXECUTOR_MAX }));
 
 const fromAnyPeer = {
   hello: Type.Object({
@@ -183,9 +195,14 @@ const fromAnyPeer = {
     /** The peer that holds the first ref, if not the sender: the caller of an actor. */
     holder: Type.Optional(id<PeerId>()),
     replicas: Type.Optional(replicas),
+    jobs,
   }),
   /** An object of the sender that will exist later: the result of an actor call under way. */
-  "promise-object": Type.Object({ type: Type.Literal("promise-object"), object: id<ObjectId>() }),
+  "promise-object": Type.Object({
+    type: Type.Literal("promise-object"),
+    object: id<ObjectId>(),
+    jobs,
+  }),
   ...fromCopies,
   /** The sender holds refs to these (again), or no longer. */
   hold: Type.Object({ type: Type.Literal("hold"), objects: ids<ObjectId>() }),
@@ -212,6 +229,7 @@ const fromAnyPeer = {
     what: Type.Enum(["peers", "explain", "mesh", "actor", "actors"]),
     object: Type.Optional(id<ObjectId>()),
     named: Type.Optional(actorName),
+    jobs,
   }),
   goodbye: Type.Object({ type: Type.Literal("goodbye"), reason: text(256) }),
 };
@@ -402,6 +420,8 @@ const fromCoordinator = {
     heartbeatEveryMs: milliseconds,
     /** Shared by this peer and the coordinator alone; tickets for this peer are signed with it. */
     ticketKey: bytes(32),
+    /** Of this peer's own job: what a driver puts may be read with it. */
+    jobKey: Type.Optional(bytes(32)),
     /** Lets this peer, and nobody else, use its id on the PeerJS signalling server. */
     signalKey: text(128),
     iceServers: Type.Array(iceServer, { maxItems: 16 }),

@@ -1,6 +1,7 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
+import type { JobId } from "../ids.ts";
 import {
   DETAIL_CHARS_MAX,
   DETAIL_KEY_CHARS_MAX,
@@ -63,6 +64,10 @@ export const wireError = Type.Object({
   ),
 });
 export type WireError = Static<typeof wireError>;
+
+/** Who may read an object: whoever knows the key of its job (tickets.ts). */
+export const jobKey = Type.Object({ job: id<JobId>(), key: bytes(32) });
+export type JobKey = Static<typeof jobKey>;
 
 /** Integer amounts, so that sums compare exactly. Thousandths, except bytes. */
 export const demands = Type.Object({

@@ -14,6 +14,7 @@ import { ArgumentPins } from "./argument-pins.ts";
 import type { BackendReport, ExecutorSpawner, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
 import { HostedActors } from "./hosted-actors.ts";
+import { JobsHere } from "./jobs-here.ts";
 import { MachineRunner } from "./machine-runner.ts";
 import { owes } from "./machine/running.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
@@ -63,6 +64,7 @@ export class WorkerAgent {
   readonly #nested: NestedWork;
   readonly #orders: OrderBook;
   readonly #heartbeats: Heartbeats;
+  readonly #jobs = new JobsHere();
   readonly #callables = new Map<CallableId, Define>();
   readonly #fetches = new Map<ObjectId, AbortController>();
   #tasksDone = 0;
@@ -101,12 +103,8 @@ export class WorkerAgent {
       if (type === "release") this.#nested.forget(objects);
       peer.session.send({ type, objects });
     });
-    const settings = {
-      workerName: hello.name,
-      capacity: hello.capacity,
-      executorsMin,
-      executorsMax,
-    };
+    const { name: workerName, capacity } = hello;
+    const settings = { workerName, capacity, executorsMin, executorsMax };
     this.#machine = new MachineRunner(emptyState(settings), clock, (effect) =>
       this.#perform(effect),
     );
@@ -115,6 +113,7 @@ export class WorkerAgent {
       clock,
       supply: this.#supply,
       held: this.#held,
+      jobs: this.#jobs,
       state: () => this.#machine.state,
       tell: (executor, news) => this.#crew.tell(executor, news),
     });
@@ -141,6 +140,7 @@ export class WorkerAgent {
       clock,
       supply: this.#supply,
       held: this.#held,
+      jobs: this.#jobs,
       order: (call, caller, settle) => this.#call(call, caller, settle),
       leaves: (actor) => this.#machine.dispatch({ type: "actor-leaves", actor }),
       log: (text) => options.log(text),
@@ -218,10 +218,11 @@ export class WorkerAgent {
   #receive(message: PeerBusiness): void {
     switch (message.type) {
       case "define":
-        this.#callables.set(message.callable, message);
+        this.#callables.set(message.callable, this.#jobs.defined(message));
         return;
       case "forget-callables":
         for (const callable of message.callables) this.#callables.delete(callable);
+        this.#jobs.forget(message.callables);
         this.#crew.forget(message.callables);
         return this.#machine.dispatch({
           type: "callables-forgotten",
@@ -394,9 +395,10 @@ export class WorkerAgent {
   }
 
   #reportTask({ key, task, attempt }: TaskOrder, outcome: Outcome): void {
-    this.#orders.close(key);
+    const callable = this.#orders.close(key)?.callable?.callable;
+    const jobKey = callable && this.#jobs.ofCallable(callable);
     const ranForMs = Math.min(Math.max(0, outcome.ranForMs), MS_MAX);
-    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply);
+    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply, jobKey);
     const { session } = this.#peer;
     if (error) {
       this.#tasksFailed += 1;

@@ -5,9 +5,11 @@ import { ActorHost, type CallOutcome } from "../peer/actor-host.ts";
 import type { MeshPeer } from "../peer/mesh-peer.ts";
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define } from "../protocol/messages.ts";
+import type { JobKey } from "../protocol/schema.ts";
 import { boundedError } from "../protocol/wire-error.ts";
 import { ActorKeeper, CHECKPOINT, type SavedState } from "./actor-keeper.ts";
 import type { HeldRefs } from "./held-refs.ts";
+import type { JobsHere } from "./jobs-here.ts";
 import type { MachineEffect, Outcome } from "./machine/types.ts";
 import type { ObjectSupply } from "./object-supply.ts";
 import { resultOf } from "./results.ts";
@@ -17,6 +19,7 @@ export interface HostedActorsOptions {
   readonly clock: Clock;
   readonly supply: ObjectSupply;
   readonly held: HeldRefs;
+  readonly jobs: JobsHere;
   /** Have a call run. */
   order(call: Call, caller: PeerId, settle: (outcome: Outcome) => void): void;
   /** Calls of it that were not started are for its next life. */
@@ -58,6 +61,7 @@ export class HostedActors {
 
   add(actor: ActorId, life: number, define: Define): void {
     this.#host.add(actor, life);
+    this.#options.jobs.hosted(actor, define.callable);
     this.#keeper.hosted(actor, life, define);
   }
 
@@ -69,6 +73,7 @@ export class HostedActors {
     error,
   }: Extract<MachineEffect, { type: "drop-actor" }>): void {
     this.#host.remove(actor);
+    this.#options.jobs.dropped(actor);
     this.#keeper.dropped(actor);
     if (!tell) return;
     const { session } = this.#options.peer;
@@ -95,13 +100,14 @@ export class HostedActors {
 
   #answer(call: Call, caller: PeerId, outcome: Outcome): CallOutcome {
     const { peer, supply } = this.#options;
-    const { error, value } = resultOf(outcome, call.result, supply);
+    const jobKey = this.#options.jobs.ofActor(call.actor);
+    const { error, value } = resultOf(outcome, call.result, supply, jobKey);
     if (error) return { sizeBytes: 0, error };
     const { inline, ...stored } = value;
     if (value.contained) this.#keepForCaller(value.contained);
     if (!inline) {
       const message = { type: "put-object", object: call.result, holder: caller } as const;
-      peer.session.send({ ...message, ...stored });
+      peer.session.send({ ...message, ...stored, ...jobsOf(jobKey) });
     }
     return value;
   }
@@ -130,15 +136,18 @@ export class HostedActors {
 
   /** A state becomes an object, which the coordinator holds for the actor. */
   #save(actor: ActorId, { life, outcome, isHandOver }: SavedState): void {
-    const { peer, supply, log } = this.#options;
+    const { peer, supply, jobs, log } = this.#options;
     const object = this.#newStateId();
-    const { error, value } = resultOf(outcome, object, supply);
+    const jobKey = jobs.ofActor(actor);
+    const { error, value } = resultOf(outcome, object, supply, jobKey);
     if (error) return log(`the state of actor ${actor} is not kept: ${error.message}`);
     // A crash of this worker must not take it along.
     const copies = value.inline ? {} : { replicas: 2 };
-    const put = { type: "put-object", object, ...value, ...copies } as const;
+    const put = { type: "put-object", object, ...value, ...copies, ...jobsOf(jobKey) } as const;
     peer.session.send(put, value.inline?.byteLength ?? 0);
     peer.session.send({ type: "actor-saved", actor, life, object, isHandOver });
     return peer.session.send({ type: "release", objects: [object] });
   }
 }
+
+const jobsOf = (jobKey: JobKey | undefined) => (jobKey ? { jobs: [jobKey.job] } : {});

@@ -5,6 +5,7 @@ import type { PeerMessage } from "../protocol/messages.ts";
 import type { NestedNews } from "./executor-api.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import { HeldRefs } from "./held-refs.ts";
+import { JobsHere } from "./jobs-here.ts";
 import { emptyState } from "./machine/state.ts";
 import { step } from "./machine/step.ts";
 import { NestedWork, type NestedWorkOptions } from "./nested-work.ts";
@@ -48,6 +49,7 @@ class Bench {
       clock: systemClock,
       supply: { sizeHere: () => undefined, keep() {} } as unknown as NestedWorkOptions["supply"],
       held: this.held,
+      jobs: new JobsHere(),
       state: () => state,
       tell: (executor, news) => void this.told.push([executor, news]),
     });

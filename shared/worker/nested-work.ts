@@ -10,6 +10,7 @@ import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { NestedNews, ObjectBytes } from "./executor-api.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import type { HeldRefs } from "./held-refs.ts";
+import type { JobsHere } from "./jobs-here.ts";
 import { runningOn, runsOn } from "./machine/running.ts";
 import type { ExecutorId, MachineState } from "./machine/types.ts";
 import type { ObjectSupply } from "./object-supply.ts";
@@ -23,6 +24,7 @@ export interface NestedWorkOptions {
   readonly clock: Clock;
   readonly supply: ObjectSupply;
   readonly held: HeldRefs;
+  readonly jobs: JobsHere;
   /** What the worker runs now. */
   state(): MachineState;
   tell(executor: ExecutorId, news: NestedNews): void;
@@ -91,7 +93,9 @@ export class NestedWork {
     this.#awaited.delete(object);
     if (!executors) return;
     if (message.state.locations) this.#whereabouts.set(object, message.state);
-    for (const executor of executors) this.#tellLocated(executor, message);
+    const { jobKey, ...state } = message.state;
+    const news = jobKey ? { ...message, state } : message;
+    for (const executor of executors) this.#tellLocated(executor, news);
   }
 
   whereabouts(object: ObjectId): ObjectState | undefined {
@@ -171,23 +175,32 @@ export class NestedWork {
         if (message.holder) throw violation(`it puts an object for ${message.holder}`);
         this.#dealingsOf(executor).promised.delete(message.object);
         this.#options.held.adopt(executor, [message.object]);
-        return session.send(message, message.inline?.byteLength ?? 0);
+        return session.send(this.#made(executor, message), message.inline?.byteLength ?? 0);
       }
       case "promise-object":
         this.#requireOwn(executor, message.object);
         this.#dealingsOf(executor).promised.add(message.object);
         this.#options.held.adopt(executor, [message.object]);
-        return session.send(message);
+        return session.send(this.#made(executor, message));
       case "locate-object":
         return this.#locate(executor, message.object);
       case "query": {
         const request = this.#queriesMade++;
         this.#queries.set(request, { executor, request: message.request });
-        return session.send({ ...message, request });
+        return session.send(this.#made(executor, { ...message, request }));
       }
       default:
         message satisfies never;
     }
+  }
+
+  /** Said in the name of what the executor runs, and of nothing that its code may name. */
+  #made<Message extends MessageOf<"put-object" | "promise-object" | "query">>(
+    executor: ExecutorId,
+    message: Message,
+  ): Message {
+    const { jobs, state } = this.#options;
+    return { ...message, jobs: jobs.makersOn(state(), executor).jobs };
   }
 
   #define(executor: ExecutorId, given: MessageOf<"define">): void {
@@ -234,7 +247,8 @@ export class NestedWork {
   #keep(executor: ExecutorId, object: ObjectId, bytes: ObjectBytes): void {
     this.#requireOwn(executor, object);
     try {
-      this.#options.supply.keep(object, bytes);
+      const { jobs, state, supply } = this.#options;
+      supply.keep(object, bytes, jobs.makersOn(state(), executor).jobKey);
     } catch (error) {
       const wire = toWireError(error);
       this.#options.peer.session.send({ type: "put-object", object, sizeBytes: 0, error: wire });

@@ -3,6 +3,7 @@ import type { ObjectId } from "../ids.ts";
 import type { LocalStore } from "../objects/local-store.ts";
 import type { MeshPeer } from "../peer/mesh-peer.ts";
 import type { ObjectState } from "../protocol/messages.ts";
+import type { JobKey } from "../protocol/schema.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 
@@ -79,10 +80,11 @@ export class ObjectSupply {
 
   /**
    * Keep an object that was made here.
+   * @param jobKey of the job that it belongs to; without, nobody else may read it.
    * @throws MeshError `STORE_FULL` or `OBJECT_TOO_LARGE`.
    */
-  keep(object: ObjectId, bytes: ObjectBytes): void {
-    this.#options.store.put(object, bytes);
+  keep(object: ObjectId, bytes: ObjectBytes, jobKey: JobKey | undefined): void {
+    this.#options.store.put(object, bytes, jobKey);
   }
 
   /** How large it is, if it is here. */
@@ -147,13 +149,19 @@ export class ObjectSupply {
 
   async #fetch(state: ObjectState, options: GetOptions): Promise<ObjectBytes> {
     const { signal, isKept = false, priority = PRIORITY.value } = options;
-    const { object, sizeBytes = 0, locations = [], partialLocations = [], digest } = state;
+    const { object, sizeBytes = 0, locations = [], partialLocations = [], digest, jobKey } = state;
     const { peer, store } = this.#options;
     const endReservation = await store.reserve(object, sizeBytes, { isKept, signal, priority });
     try {
       return await peer.exchange.fetch(
         object,
-        { sizeBytes, locations, partialLocations, ...(digest ? { digest } : {}) },
+        {
+          sizeBytes,
+          locations,
+          partialLocations,
+          ...(digest ? { digest } : {}),
+          ...(jobKey ? { jobKey } : {}),
+        },
         {
           allocate: (size) => store.allocate(size),
           priority,

@@ -1,6 +1,6 @@
 import type { ObjectId } from "../ids.ts";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
-import type { WireError } from "../protocol/schema.ts";
+import type { JobKey, WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 import type { Outcome } from "./machine/types.ts";
@@ -20,15 +20,23 @@ export type Result =
 
 const NOTHING: NonNullable<Outcome["value"]> = { bytes: new Uint8Array(0), contained: [] };
 
-/** @param object the id of the value; it is stored under it if it is big. */
-export function resultOf(outcome: Outcome, object: ObjectId, supply: ObjectSupply): Result {
+/**
+ * @param object the id of the value; it is stored under it if it is big.
+ * @param jobKey of the job that it belongs to.
+ */
+export function resultOf(
+  outcome: Outcome,
+  object: ObjectId,
+  supply: ObjectSupply,
+  jobKey: JobKey | undefined,
+): Result {
   if (outcome.error) return { error: boundedError(outcome.error) };
   const { bytes, contained } = outcome.value ?? NOTHING;
   const value: NonNullable<Result["value"]> = { sizeBytes: bytes.byteLength };
   if (contained.length > 0) value.contained = [...contained];
   try {
     if (bytes.byteLength <= INLINE_BYTES_MAX) value.inline = unshared(bytes);
-    else supply.keep(object, bytes);
+    else supply.keep(object, bytes, jobKey);
   } catch (error) {
     return { error: toWireError(error) };
   }

@@ -1,0 +1,103 @@
+import { MeshError } from "../../shared/errors.ts";
+import { makerOf, type JobId, type ObjectId, type PeerId, type TaskId } from "../../shared/ids.ts";
+import type { PeerMessage } from "../../shared/protocol/messages.ts";
+import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
+import { EarlyResults } from "./early-results.ts";
+import type { JobCircles } from "./job-circles.ts";
+import { directoryEventOf, madeEventOf } from "./object-messages.ts";
+import type { Payload, PeerRecord } from "./types.ts";
+
+type MessageOf<Type> = Extract<PeerMessage, { type: Type }>;
+
+interface Plane {
+  readonly directory: DirectoryState;
+  readonly peers: ReadonlyMap<PeerId, PeerRecord>;
+  readonly circles: JobCircles;
+  readonly submissions: { readonly payloads: ReadonlyMap<TaskId, Payload> };
+  readonly nowMs: number;
+}
+
+export interface MadeObjectsPorts {
+  direct(event: DirectoryEvent): void;
+  /** Nobody refers to what this worker keeps. */
+  unwanted(worker: PeerId, object: ObjectId): void;
+}
+
+/** What peers say of objects that they make, promise or hold: who may, and whose job it is of. */
+export class MadeObjects {
+  readonly #plane: Plane;
+  readonly #ports: MadeObjectsPorts;
+  readonly #early = new EarlyResults();
+
+  constructor(plane: Plane, ports: MadeObjectsPorts) {
+    this.#plane = plane;
+    this.#ports = ports;
+  }
+
+  /** @throws MeshError `PROTOCOL_VIOLATION` if the peer may not make it. */
+  put(from: PeerRecord, message: MessageOf<"put-object">): void {
+    const { object } = message;
+    const { peers, submissions, directory, nowMs } = this.#plane;
+    const event = madeEventOf(from, message, (peer) => peers.has(peer));
+    if (submissions.payloads.has(object as string as TaskId)) {
+      const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
+      throw new MeshError("PROTOCOL_VIOLATION", text);
+    }
+    const { peer: worker } = from;
+    const owner = makerOf(object);
+    const [job] = this.jobsSaid(from, message);
+    if (owner === worker || !peers.has(owner)) return this.#made(object, job, event);
+    const record = directory.objects.get(object);
+    if (record?.phase === "pending" && record.promisedBy !== owner) {
+      const text = `${worker} may not make ${object}: its caller has not promised it`;
+      throw new MeshError("PROTOCOL_VIOLATION", text);
+    }
+    if (record) return this.#made(object, job, event);
+    const isParked = this.#early.park(object, { worker, event, job }, nowMs);
+    if (!isParked) this.#ports.unwanted(worker, object);
+  }
+
+  promise(from: PeerRecord, message: MessageOf<"promise-object">): void {
+    const { object } = message;
+    this.#made(object, this.jobsSaid(from, message)[0], directoryEventOf(from, message));
+    const confirmed = this.#early.confirm(object);
+    if (confirmed) this.#made(object, confirmed.job, confirmed.event);
+  }
+
+  /** Refs to what it may not read, a peer cannot have come by in a proper way. */
+  hold({ peer }: PeerRecord, { objects }: MessageOf<"hold">): void {
+    const { directory, circles } = this.#plane;
+    const mayHold = (object: ObjectId) =>
+      !directory.objects.has(object) || circles.mayRead(peer, object);
+    const held = objects.every(mayHold) ? objects : objects.filter(mayHold);
+    this.#ports.direct({ type: "held", peer, objects: held });
+  }
+
+  /** In whose name a peer speaks: a worker in that of jobs that it takes part in. */
+  jobsSaid({ role, peer }: PeerRecord, { jobs = [] }: { readonly jobs?: JobId[] }): JobId[] {
+    if (role === "driver") return [peer as string as JobId];
+    return jobs.filter((job) => this.#plane.circles.isMember(peer, job));
+  }
+
+  tick(): void {
+    for (const { object, worker } of this.#early.unconfirmed(this.#plane.nowMs)) {
+      this.#ports.unwanted(worker, object);
+    }
+  }
+
+  peerLeft(peer: PeerId): void {
+    for (const { object, worker } of this.#early.peerLeft(peer)) {
+      this.#ports.unwanted(worker, object);
+    }
+  }
+
+  /** An object is made or promised: of which job, only who makes it may say. */
+  #made(object: ObjectId, job: JobId | undefined, event: DirectoryEvent): void {
+    const { directory, circles } = this.#plane;
+    const phase = directory.objects.get(object)?.phase;
+    const isNew = phase === undefined || phase === "pending";
+    if (job && isNew) circles.made(object, job);
+    this.#ports.direct(event);
+    if (isNew && !directory.objects.has(object)) circles.freed(object);
+  }
+}

@@ -3,6 +3,7 @@ import type { Suite } from "../suite.ts";
 import { actorCalls } from "./actor-calls.ts";
 import { actorsCreated } from "./actors-created.ts";
 import { ACTOR_BODIES } from "./ray/actor-bodies.ts";
+import { CLIENT_BODIES } from "./ray/client-bodies.ts";
 import { NESTED_BODIES } from "./ray/nested-bodies.ts";
 import { OBJECT_BODIES } from "./ray/object-bodies.ts";
 import { PLACEMENT_BODIES } from "./ray/placement-bodies.ts";
@@ -27,6 +28,7 @@ export const coreSuite: Suite = {
       ...ACTOR_BODIES,
       ...NESTED_BODIES,
       ...PLACEMENT_BODIES,
+      ...CLIENT_BODIES,
     ].map(rayRow),
   ],
 };

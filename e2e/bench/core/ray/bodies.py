@@ -1,7 +1,7 @@
 """The bodies of `ray microbenchmark`, measured one round at a time, for `npm run bench -- core --vs ray`.
 
 The remote functions and actors are Ray's own (ray/_private/ray_perf.py, Apache-2.0); the bodies are
-those of its main(), which cannot be imported one by one. Orders come on stdin and answers go to
+those of its main(), which cannot be imported one by one; those of clients are its own, too. Orders come on stdin and answers go to
 stdout, one JSON object per line. Two bodies are not Ray's: actor creation, which it does not
 measure, and the rest of ten seconds before each row, which is left out on both sides.
 """
@@ -12,6 +12,8 @@ import time
 
 import numpy as np
 import ray
+from ray._private import ray_client_microbenchmark as client_perf
+from ray._private.client_mode_hook import disable_client_hook
 from ray._private.ray_perf import (
     Actor,
     AsyncActor,
@@ -19,6 +21,7 @@ from ray._private.ray_perf import (
     create_object_containing_ref,
     small_value,
 )
+from ray.util.client.ray_client_helpers import ray_start_client_server
 
 WARM_UP_S = 1
 ROUND_S = 2
@@ -53,6 +56,16 @@ def put_gigabytes():
 
 def thousand_tasks():
     return lambda: ray.get([small_value.remote() for _ in range(1000)])
+
+
+@ray.remote
+def do_put():
+    for _ in range(10):
+        ray.put(np.zeros(10 * 1024 * 1024, dtype=np.int64))
+
+
+def multi_put_gigabytes():
+    return lambda: ray.get([do_put.remote() for _ in range(10)])
 
 
 def get_10k_refs():
@@ -149,13 +162,71 @@ def placement_groups():
     return run
 
 
+class Cluster:
+    """Ray, with this process as its driver, or as a client that talks to one."""
+
+    def __init__(self):
+        self.client_server = None
+        self.client = None
+
+    def init(self, job_config=None, **_):
+        with disable_client_hook():
+            if not ray.is_initialized():
+                ray.init(
+                    resources={"custom": 100}, include_dashboard=False, logging_level="ERROR"
+                )
+
+    def as_driver(self):
+        if self.client_server:
+            self.client_server.__exit__(None, None, None)
+            self.client_server = self.client = None
+        self.init()
+
+    def as_client(self):
+        if not self.client:
+            ray.shutdown()
+            self.client_server = ray_start_client_server(ray_connect_handler=self.init)
+            self.client = self.client_server.__enter__()
+        return self.client
+
+
+cluster = Cluster()
+
+
+class Found(Exception):
+    def __init__(self, run):
+        super().__init__("the body that was looked for")
+        self.run = run
+
+
+def as_client(benchmark, printed):
+    """The body that Ray's own benchmark of clients measures under this name."""
+
+    def timeit(name, run, multiplier=1):
+        # What comes after would give its variables other values.
+        if name == f"client: {printed}":
+            raise Found(run)
+        return []
+
+    def prepare():
+        client_perf.timeit = timeit
+        try:
+            getattr(client_perf, f"benchmark_{benchmark}")(cluster.as_client(), [])
+        except Found as found:
+            return found.run
+        raise LookupError(printed)
+
+    return prepare
+
+
 # By name: how to prepare it, and what one run counts for.
 BODIES = {
-    "single_client_get_calls": (get_calls, 1),
-    "single_client_put_calls": (put_calls, 1),
-    "multi_client_put_calls": (multi_put_calls, 1000),
+    "single_client_get_calls_Plasma_Store": (get_calls, 1),
+    "single_client_put_calls_Plasma_Store": (put_calls, 1),
+    "multi_client_put_calls_Plasma_Store": (multi_put_calls, 1000),
     "single_client_put_gigabytes": (put_gigabytes, 8 * 0.1),
     "single_client_tasks_and_get_batch": (thousand_tasks, 1),
+    "multi_client_put_gigabytes": (multi_put_gigabytes, 10 * 8 * 0.1),
     "single_client_get_object_containing_10k_refs": (get_10k_refs, 1),
     "single_client_wait_1k_refs": (wait_1k_refs, 1),
     "single_client_tasks_sync": (tasks_sync, 1),
@@ -173,7 +244,27 @@ BODIES = {
     "1_n_async_actor_calls_async": (one_to_n(AsyncActor), N * CPUS_HALF),
     "n_n_async_actor_calls_async": (n_to_n(AsyncActor), M * N),
     "actor_creation": (actor_creation, 4),
-    "placement_group_create_removal": (placement_groups, 100),
+    "placement_group_create/removal": (placement_groups, 100),
+    "client__get_calls": (as_client("get_calls", "get calls"), 1),
+    "client__put_calls": (as_client("put_calls", "put calls"), 1),
+    "client__put_gigabytes": (as_client("put_large", "put gigabytes"), 8 * 0.1),
+    "client__tasks_and_get_batch": (
+        as_client("tasks_and_get_batch", "tasks and get batch"),
+        1,
+    ),
+    "client__tasks_and_put_batch": (
+        as_client("remote_put_calls", "tasks and put batch"),
+        1000,
+    ),
+    "client__1_1_actor_calls_sync": (as_client("simple_actor", "1:1 actor calls sync"), 1),
+    "client__1_1_actor_calls_async": (
+        as_client("simple_actor", "1:1 actor calls async"),
+        1000,
+    ),
+    "client__1_1_actor_calls_concurrent": (
+        as_client("simple_actor", "1:1 actor calls concurrent"),
+        1000,
+    ),
 }
 
 
@@ -182,6 +273,8 @@ class Timed:
 
     def __init__(self, name):
         prepare, self.multiplier = BODIES[name]
+        if not name.startswith("client__"):
+            cluster.as_driver()
         self.run = prepare()
         self.step = 1
 
@@ -211,9 +304,7 @@ def main():
         answer = {"rate": None}
         try:
             if order["do"] == "init":
-                ray.init(
-                    resources={"custom": 100}, include_dashboard=False, logging_level="ERROR"
-                )
+                cluster.init()
             elif order["do"] == "prepare":
                 timed = None
                 timed = Timed(order["name"])
@@ -224,6 +315,8 @@ def main():
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
+    timed = None
+    cluster.as_driver()
     ray.shutdown()
 
 

@@ -10,11 +10,15 @@ const CALLS = 5_000;
 const TASKS = 10_000;
 const PUT_TASKS = 10;
 const PUTS = 100;
+/** Arrays of 83.9 MB, which Ray counts as 0.08 GB each. */
+const LARGE_PUTS = 10;
+const LARGE_LENGTH = 10 * 1024 * 1024;
+const LARGE_GIGABYTES = 0.08;
 
 /** Rows where tasks and actors are the clients: what they submit comes from inside the mesh. */
 export const NESTED_BODIES: readonly RayBody[] = [
   {
-    name: "multi_client_put_calls",
+    name: "multi_client_put_calls_Plasma_Store",
     measures: "Ten tasks that put a small value 100 times each.",
     operations: PUT_TASKS * PUTS,
     prepare(mesh) {
@@ -23,6 +27,21 @@ export const NESTED_BODIES: readonly RayBody[] = [
         for (let i = 0; i < count; i++) (await inner.put(0)).dispose();
       });
       return { run: () => getAndDispose(mesh, PUT_TASKS, () => putMany(PUTS)) };
+    },
+  },
+  {
+    name: "multi_client_put_gigabytes",
+    measures:
+      "Ten tasks that make and put an array of 83.9 MB ten times each, counted as 0.08 GB as Ray does: gigabytes per second.",
+    operations: PUT_TASKS * LARGE_PUTS * LARGE_GIGABYTES,
+    prepare(mesh) {
+      const putLarge = mesh.remote(async (count: number, length: number) => {
+        const inner = await (await import("manta")).connect();
+        for (let i = 0; i < count; i++) (await inner.put(new BigInt64Array(length))).dispose();
+      });
+      return {
+        run: () => getAndDispose(mesh, PUT_TASKS, () => putLarge(LARGE_PUTS, LARGE_LENGTH)),
+      };
     },
   },
   {

@@ -6,7 +6,7 @@ const LARGE_LENGTH = 100 * 1024 * 1024;
 
 export const OBJECT_BODIES: readonly RayBody[] = [
   {
-    name: "single_client_get_calls",
+    name: "single_client_get_calls_Plasma_Store",
     measures: "Get of a small value that this driver put.",
     operations: 1,
     async prepare(mesh) {
@@ -15,7 +15,7 @@ export const OBJECT_BODIES: readonly RayBody[] = [
     },
   },
   {
-    name: "single_client_put_calls",
+    name: "single_client_put_calls_Plasma_Store",
     measures: "Put of a small value.",
     operations: 1,
     prepare: (mesh) => ({ run: async () => (await mesh.put(0)).dispose() }),

@@ -5,7 +5,7 @@ const READY_MS_MAX = 30_000;
 
 export const PLACEMENT_BODIES: readonly RayBody[] = [
   {
-    name: "placement_group_create_removal",
+    name: "placement_group_create/removal",
     measures:
       "100 placement groups of one bundle made, waited for and removed: groups per second. A bundle is a thousandth of a CPU, where Ray's is one of a custom resource.",
     operations: GROUPS,

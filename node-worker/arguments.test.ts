@@ -18,6 +18,13 @@ test("amounts are read with their units", () => {
   });
 });
 
+test("resources of one's own are offered by name", () => {
+  const argv = ["--resource", "lab=2", "--resource", "licence=0.5"];
+  expect(readArguments(argv, token)).toMatchObject({
+    capacity: { custom: { lab: 2_000, licence: 500 } },
+  });
+});
+
 test("where and how much may be moved to disk", () => {
   const argv = ["--spill-dir", "/scratch", "--spill-bytes", "2TiB"];
   expect(readArguments(argv, token)).toMatchObject({
@@ -40,6 +47,9 @@ test.each([
   [["--cpus", "many"], /--cpus takes a number from 0 to 1024, not "many"/],
   [["--memory", "8 elephants"], /--memory takes a size/],
   [["--label", "zone"], /--label takes KEY=VALUE/],
+  [["--resource", "lab"], /--resource takes NAME=NUMBER, not "lab"/],
+  [["--resource", "lab=some"], /--resource lab takes a number from 0 to 1000000, not "some"/],
+  [["--resource", "CPU=4"], /--resource CPU is what --cpus says/],
   [["--unknown"], /--unknown/],
 ])("%j is refused in words", (argv, message) => {
   expect(() => readArguments(argv, token)).toThrow(message);

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { readCommandLine } from "../shared/node/command-line.ts";
+import { builtInOption } from "../shared/protocol/built-in-resources.ts";
 import type { Demands } from "../shared/protocol/schema.ts";
 import type { NodeWorkerOptions } from "./index.ts";
 
@@ -10,6 +11,7 @@ export const USAGE = `manta worker [options]
   --cpus NUMBER         CPUs to offer (default: all)
   --gpus NUMBER         GPUs to offer (default 0)
   --memory SIZE         memory to offer, such as 8GiB (default: all)
+  --resource NAME=N     a resource of your own that tasks can reserve (repeatable)
   --store-bytes SIZE    memory for objects (default: 30 % of this machine's)
   --spill-dir FOLDER    where objects go that do not fit in memory (default: the system's
                         folder for temporary files)
@@ -20,6 +22,7 @@ export const USAGE = `manta worker [options]
   --no-webrtc           do not link to tabs directly`;
 
 const NAME_CHARS_MAX = 64;
+const RESOURCE_MAX = 1_000_000;
 
 /**
  * The options of a worker from its command line and environment.
@@ -36,6 +39,7 @@ export function readArguments(
     cpus: { type: "string" },
     gpus: { type: "string" },
     memory: { type: "string" },
+    resource: { type: "string", multiple: true },
     "store-bytes": { type: "string" },
     "spill-dir": { type: "string" },
     "spill-bytes": { type: "string" },
@@ -49,6 +53,7 @@ export function readArguments(
   if (values.cpus !== undefined) capacity.cpuMilli = thousandths("--cpus", values.cpus, 1_024);
   if (values.gpus !== undefined) capacity.gpuMilli = thousandths("--gpus", values.gpus, 64);
   if (values.memory !== undefined) capacity.memoryBytes = bytes("--memory", values.memory);
+  if (values.resource) capacity.custom = Object.fromEntries(values.resource.map(resource));
   const storeBytes = values["store-bytes"];
   const spillDir = values["spill-dir"];
   const spillBytes = values["spill-bytes"];
@@ -81,6 +86,16 @@ function bytes(flag: string, given: string): number {
     return Math.floor(Number(number) * 2 ** UNITS[unit.toLowerCase()]!);
   }
   throw new Error(`${flag} takes a size such as 512MiB or 8GiB, not ${JSON.stringify(given)}`);
+}
+
+function resource(given: string): [string, number] {
+  const [, name, amount] = /^([^=]+)=(.*)$/.exec(given) ?? [];
+  if (name === undefined || amount === undefined) {
+    throw new Error(`--resource takes NAME=NUMBER, not ${JSON.stringify(given)}`);
+  }
+  const option = builtInOption(name);
+  if (option) throw new Error(`--resource ${name} is what --${option} says`);
+  return [name, thousandths(`--resource ${name}`, amount, RESOURCE_MAX)];
 }
 
 function label(given: string): [string, string] {

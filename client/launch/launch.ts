@@ -8,6 +8,8 @@ export interface LaunchOptions {
   readonly workers?: number;
   /** CPUs each of them offers. Default: this machine's, shared out. */
   readonly cpus?: number;
+  /** Amounts of resources of your own that each of them offers. Default: none. */
+  readonly resources?: Readonly<Record<string, number>>;
   /** Bytes of objects each of them has in memory, at most. Default: 30 % of the machine's, shared out. */
   readonly workerStoreBytes?: number;
   /** Where workers move what does not fit. Default: the system's folder for temporary files. */
@@ -73,11 +75,14 @@ export async function launch(options: LaunchOptions = {}): Promise<Launched> {
 function startWorker(
   name: string,
   { url, tokens }: Ready,
-  { workers = 1, cpus, workerStoreBytes, spillDir, restartWorkers }: LaunchOptions,
+  { workers = 1, cpus, resources = {}, workerStoreBytes, spillDir, restartWorkers }: LaunchOptions,
 ): Program | KeptWorker {
   const cpusEach = cpus ?? Math.max(1, Math.floor(availableParallelism() / workers));
   const storeBytes = workerStoreBytes ?? Math.floor(defaultStoreBytes() / workers);
   const flags = ["--name", name, "--cpus", String(cpusEach), "--store-bytes", String(storeBytes)];
+  for (const [resource, amount] of Object.entries(resources)) {
+    flags.push("--resource", `${resource}=${amount}`);
+  }
   if (spillDir !== undefined) flags.push("--spill-dir", spillDir);
   const environment = { MANTA_URL: url, MANTA_TOKEN: tokens.contribute };
   const start = () => new Program("node-worker", flags, environment);

@@ -1,5 +1,6 @@
 import {
   aNumber,
+  amounts,
   aWholeNumber,
   checkOptions,
   listOfTexts,
@@ -17,7 +18,7 @@ const CPUS_MAX = 1_024;
 const PORT_MAX = 65_535;
 
 export type StartOptions = Omit<ConnectOptions, "token" | "url"> &
-  Pick<LaunchOptions, "workers" | "cpus" | "port" | "workerStoreBytes"> & {
+  Pick<LaunchOptions, "workers" | "cpus" | "resources" | "port" | "workerStoreBytes"> & {
     /**
      * STUN and TURN servers that WebRTC connections of all peers use: `stun:host:port`,
      * `turn:user:password@host:port`. Default: the environment's `MANTA_ICE_SERVERS`, else none, which
@@ -31,6 +32,7 @@ const START_CHECKS: OptionChecks<StartOptions> = {
   ...driverChecks,
   workers: aWholeNumber(0, WORKERS_MAX),
   cpus: aNumber(0.001, CPUS_MAX),
+  resources: amounts,
   port: aWholeNumber(0, PORT_MAX),
   workerStoreBytes: aWholeNumber(0, Number.MAX_SAFE_INTEGER, "a number of bytes"),
   iceServers: listOfTexts,
@@ -60,12 +62,21 @@ export async function start(options: StartOptions = {}): Promise<Mesh> {
 /** {@link start}, for those who also let others join. */
 export async function startMesh(options: StartOptions = {}): Promise<StartedMesh> {
   checkOptions<StartOptions>("start()", options, START_CHECKS);
-  const { workers = 1, cpus, port = 0, iceServers, workerStoreBytes, ...connectOptions } = options;
+  const {
+    workers = 1,
+    cpus,
+    resources,
+    port = 0,
+    iceServers,
+    workerStoreBytes,
+    ...connectOptions
+  } = options;
   const { spillDir } = connectOptions;
   const launched = await launch({
     workers,
     port,
     ...(cpus === undefined ? {} : { cpus }),
+    ...(resources === undefined ? {} : { resources }),
     ...(workerStoreBytes === undefined ? {} : { workerStoreBytes }),
     ...(spillDir === undefined ? {} : { spillDir }),
     ...(iceServers === undefined ? {} : { iceServers }),

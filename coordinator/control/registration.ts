@@ -1,6 +1,5 @@
 import type { CallableId, JobId, PeerId } from "../../shared/ids.ts";
-import { REFS_PER_MESSAGE_MAX } from "../../shared/protocol/limits.ts";
-import { RESTARTS_UNLIMITED } from "../../shared/protocol/actor-options.ts";
+import { REFS_PER_MESSAGE_MAX, UNLIMITED } from "../../shared/protocol/limits.ts";
 import type { Define, Hello } from "../../shared/protocol/messages.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
 import type { SchedulerEvent } from "../scheduler/types.ts";
@@ -62,16 +61,15 @@ export const classDefined = (define: Define, job: JobId): Omit<ClassDefined, "at
   labels: define.labels ?? {},
   ...(define.fallback ? { fallback: define.fallback } : {}),
   ...(define.strategy ? { strategy: define.strategy } : {}),
-  retriesMax: define.retriesMax,
-  restartsMax: restartsMaxOf(define),
+  retriesMax: limitOf(define.retriesMax),
+  restartsMax: limitOf(define.actor?.restartsMax ?? 0),
   priority: define.priority,
   ...(define.speculate ? { speculate: true } : {}),
 });
 
-function restartsMaxOf({ actor }: Define): number {
-  const restartsMax = actor?.restartsMax ?? 0;
-  return restartsMax === RESTARTS_UNLIMITED ? Number.POSITIVE_INFINITY : restartsMax;
-}
+/** Of retries or restarts, from how it travels. */
+export const limitOf = (countMax: number): number =>
+  countMax === UNLIMITED ? Number.POSITIVE_INFINITY : countMax;
 
 /** Workers keep what they were told of until it cannot be run any more. */
 export function forgetCallables(

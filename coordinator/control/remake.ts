@@ -2,6 +2,7 @@ import type { CallableId, ObjectId } from "../../shared/ids.ts";
 import type { Define } from "../../shared/protocol/messages.ts";
 import type { DirectoryState } from "../directory/types.ts";
 import type { Lineage, LineageEntry } from "./lineage.ts";
+import { limitOf } from "./registration.ts";
 
 /** What has to be run again so that a lost object exists again; or why it cannot. */
 export type RemakePlan =
@@ -43,7 +44,7 @@ export function planRemake(object: ObjectId, sources: Sources): RemakePlan {
 function obstacleOf({ payload, losses }: LineageEntry, sources: Sources): string | undefined {
   const define = sources.callables.get(payload.callable);
   if (!define) return "was made for a driver that has left";
-  if (losses <= define.retriesMax) return undefined;
+  if (losses <= limitOf(define.retriesMax)) return undefined;
   return `was made by ${define.name}, which has used its ${define.retriesMax + 1} attempts (raise retriesMax)`;
 }
 

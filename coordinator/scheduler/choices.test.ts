@@ -71,6 +71,13 @@ describe("strategies", () => {
     expect(places(scheduler, "f", 9)).toEqual(["w1", "w1", "w2", "w2", "w1", "w2", "w1", "w2"]);
   });
 
+  test("what reserves nothing goes to each worker in turn, not all of it to one", () => {
+    const scheduler = new TestScheduler();
+    for (const worker of ["w1", "w2", "w3"]) scheduler.join(worker, cpus(4));
+    scheduler.define("light", { isActor: true, demands: cpus(0) });
+    expect(places(scheduler, "light", 4)).toEqual(["w1", "w2", "w3", "w1"]);
+  });
+
   test("spread gives each task to the next worker", () => {
     const scheduler = new TestScheduler();
     for (const worker of ["w1", "w2", "w3"]) scheduler.join(worker, cpus(4));

@@ -30,8 +30,8 @@ export function explainTask(state: SchedulerState, task: TaskRecord, atMs: numbe
       if (task.cpus === "lent") {
         return `${name} runs on ${task.worker!.name} and waits for objects that are not made yet, such as results of tasks that it submitted; its CPUs serve others meanwhile`;
       }
-      return `${name} is with ${task.worker!.name} (attempt ${task.attempt + 1} of at most ${
-        task.group.retriesMax + 1
+      return `${name} is with ${task.worker!.name} (attempt ${task.attempt + 1}${
+        Number.isFinite(task.group.retriesMax) ? ` of at most ${task.group.retriesMax + 1}` : ""
       }), heard of ${Math.round(atMs - task.leasedMs)} ms ago${copyText(state, task)}`;
     case "alive":
       return `actor ${name} lives on ${task.worker!.name}${restartsText(task)}`;

@@ -240,8 +240,8 @@ function aheadOf(state: SchedulerState, shape: Shape, { deep }: Pool): WorkerRec
 }
 
 /** It was given a task: whether the next one goes to another is a matter of policy. */
-function moveOn({ pools, isSpread }: Shape, worker: WorkerRecord): void {
-  if (!isSpread && staysFirst(worker)) return;
+function moveOn({ pools, takesTurns }: Shape, worker: WorkerRecord): void {
+  if (!takesTurns && staysFirst(worker)) return;
   for (const { open } of pools) if (open.has(worker)) open.moveToEnd(worker);
 }
 

@@ -1,5 +1,6 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
+import { demandsNothing } from "../../shared/worker/machine/amounts.ts";
 import { choicesOf, rankOf, type Constraints } from "./choices.ts";
 import { slotsOf } from "./policy/speed.ts";
 import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
@@ -36,7 +37,10 @@ function newShape(key: string, kind: Kind): Shape {
   }));
   const counts = { classes: 0, feasible: 0, joined: 0 };
   const isSpread = strategy === "spread";
-  return { key, demands, choices, isActor, depth, isSpread, ready: new Map(), pools, ...counts };
+  // What demands nothing never fills a worker: packed, all light actors would share one thread.
+  const takesTurns = isSpread || demandsNothing(demands);
+  const about = { key, demands, choices, isActor, depth, isSpread, takesTurns };
+  return { ...about, ready: new Map(), pools, ...counts };
 }
 
 /** A class is gone; with the last one, its shape. */

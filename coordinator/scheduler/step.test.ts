@@ -51,6 +51,16 @@ test("a task that lost every worker fails, and says how often and why", () => {
   expect(JSON.stringify(failure)).toContain("worker w1 left: it crashed");
 });
 
+test("with retries without end it is tried again as often as it is lost", () => {
+  const scheduler = new TestScheduler();
+  scheduler.define("f", { retriesMax: Number.POSITIVE_INFINITY });
+  scheduler.submit("t", "f");
+  for (let attempt = 0; attempt < 50; attempt++) {
+    expect(runsIn(scheduler.join(`w${attempt}`))).toEqual([`t on w${attempt}`]);
+    scheduler.leave(`w${attempt}`);
+  }
+});
+
 test("a silent worker is dropped and its task moves on", () => {
   const scheduler = oneTask();
   scheduler.nowMs = 16_000;

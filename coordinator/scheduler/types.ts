@@ -140,8 +140,10 @@ export interface Shape {
   readonly isActor: boolean;
   /** As of its classes. */
   readonly depth: number;
-  /** Each task goes to the next worker, rather than to one that is in use already. */
+  /** Its classes ask to be spread, wherever their arguments are. */
   readonly isSpread: boolean;
+  /** Each task goes to the next worker, rather than to one that is in use already. */
+  readonly takesTurns: boolean;
   /** How many classes have it. */
   classes: number;
   /** By priority, those of its classes with ready tasks: the one to be served next first. */

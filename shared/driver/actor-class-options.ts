@@ -1,10 +1,6 @@
 import { MeshError } from "../errors.ts";
-import {
-  CALL_RETRIES_MAX,
-  CONCURRENCY_MAX,
-  RESTARTS_UNLIMITED,
-  type ActorOptions,
-} from "../protocol/actor-options.ts";
+import { CALL_RETRIES_MAX, CONCURRENCY_MAX, type ActorOptions } from "../protocol/actor-options.ts";
+import { UNLIMITED } from "../protocol/limits.ts";
 import type { ActorName } from "../protocol/messages.ts";
 import type { Shipped } from "../packaging/ship-function.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
@@ -215,7 +211,7 @@ const callRetries = (retriesMax: number): number =>
   integer("retriesMax", retriesMax, [-1, CALL_RETRIES_MAX]);
 
 function integer(option: string, value: number, [min, max]: readonly [number, number]): number {
-  if (min < 0 && value === Number.POSITIVE_INFINITY) return RESTARTS_UNLIMITED;
+  if (min < 0 && value === Number.POSITIVE_INFINITY) return UNLIMITED;
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   return refuse(option, `must be an integer from ${min} to ${max}, not ${shown(value)}`);
 }

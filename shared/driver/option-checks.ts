@@ -64,6 +64,13 @@ export const aNumber =
       ? undefined
       : `must be ${what} from ${min} to ${max}`;
 
+export const amounts: OptionCheck = (value) =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.values(value).every((amount) => typeof amount === "number" && amount >= 0)
+    ? undefined
+    : "must be an object of amounts such as { licence: 1 }";
+
 export const listOfTexts: OptionCheck = (value) =>
   Array.isArray(value) && value.every((each) => typeof each === "string")
     ? undefined

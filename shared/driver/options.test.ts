@@ -23,12 +23,19 @@ test.each<[object, string]>([
   [{ memory: "8GiB" }, "option memory must be an integer from 0 to"],
   [{ resources: 3 }, "option resources must be an object"],
   [{ resources: { licence: "1" } }, "option resources.licence must be a number"],
+  [{ resources: { CPU: 1 } }, "option resources.CPU is no custom resource: use the option cpus"],
+  [{ resources: { gpu: 1 } }, "use the option gpus"],
+  [{ retriesMax: -2 }, "option retriesMax must be an integer from -1 to 1000, not -2"],
   [{ name: 3 }, "option name must be a text, not 3"],
   [{ timeoutMs: "300" }, "option timeoutMs must be a positive number of milliseconds"],
   [{ timeoutMs: 0 }, "option timeoutMs must be a positive number of milliseconds, not 0"],
   [{ retriesMax: 1.5 }, "option retriesMax must be an integer"],
 ])("%j is refused, by name", (options, message) => {
   expect(() => toConstraints("function", "f", options as CallableOptions)).toThrow(message);
+});
+
+test.each([-1, Number.POSITIVE_INFINITY])("retriesMax: %s is without end", (retriesMax) => {
+  expect(toConstraints("function", "f", { retriesMax })).toMatchObject({ retriesMax: -1 });
 });
 
 test("an option of tasks alone is refused for actors, and not ignored", () => {

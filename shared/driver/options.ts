@@ -1,5 +1,6 @@
 import { MeshError } from "../errors.ts";
-import { REPLICAS_MAX } from "../protocol/limits.ts";
+import { builtInOption } from "../protocol/built-in-resources.ts";
+import { REPLICAS_MAX, UNLIMITED } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
@@ -19,7 +20,7 @@ export interface ResourceOptions {
 
 /** What a task or actor needs, and how it is treated. Everything is optional. */
 export interface CallableOptions extends ResourceOptions, WhereOptions {
-  /** Lost workers survived. What your own code throws is never retried. Default 3. */
+  /** Lost workers survived; -1 or `Infinity` for any number. What your own code throws is never retried. Default 3. */
   readonly retriesMax?: number;
   /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
   readonly timeoutMs?: number;
@@ -79,7 +80,6 @@ export function toConstraints(
   const { name = defaultName, retriesMax = 3, priority = 0, replicas, timeoutMs } = options;
   const { speculate } = options;
   if (typeof name !== "string") refuse("name", `must be a text, not ${shown(name)}`);
-  expectInteger("retriesMax", retriesMax, 0, 1_000);
   expectInteger("priority", priority, -1_000, 1_000);
   if (replicas !== undefined) expectReplicas(replicas);
   if (timeoutMs !== undefined && !isWithin(timeoutMs, 0.001, 31_536_000_000)) {
@@ -91,7 +91,7 @@ export function toConstraints(
   return {
     name: name.slice(0, 256) || "anonymous",
     demands: toDemands(options, kind === "function" ? 1 : 0),
-    retriesMax,
+    retriesMax: retries(retriesMax),
     priority,
     ...(replicas === undefined ? {} : { replicas }),
     ...(speculate ? { speculate } : {}),
@@ -118,14 +118,20 @@ export const toDemands = (
 export const expectReplicas = (replicas: number): number =>
   expectInteger("replicas", replicas, 1, REPLICAS_MAX);
 
+const retries = (retriesMax: number): number =>
+  retriesMax === Number.POSITIVE_INFINITY
+    ? UNLIMITED
+    : expectInteger("retriesMax", retriesMax, UNLIMITED, 1_000);
+
 function customDemands(resources: Readonly<Record<string, number>>): Record<string, number> {
   if (typeof resources !== "object" || resources === null) {
     refuse("resources", `must be an object such as { licence: 1 }, not ${shown(resources)}`);
   }
-  const amounts = Object.entries(resources).map(([name, amount]) => [
-    name,
-    milli(`resources.${name}`, amount),
-  ]);
+  const amounts = Object.entries(resources).map(([name, amount]) => {
+    const option = builtInOption(name);
+    if (option) refuse(`resources.${name}`, `is no custom resource: use the option ${option}`);
+    return [name, milli(`resources.${name}`, amount)];
+  });
   return Object.fromEntries(amounts) as Record<string, number>;
 }
 

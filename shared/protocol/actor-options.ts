@@ -1,10 +1,9 @@
 import Type, { type Static } from "typebox";
+import { UNLIMITED } from "./limits.ts";
 import { count, text } from "./schema.ts";
 
 /** What an actor class is defined with, besides what tasks have too. */
 
-/** Restarts without end travel as -1, because JSON has no infinity. */
-export const RESTARTS_UNLIMITED = -1;
 /** Calls of one actor at a time, in one group. */
 export const CONCURRENCY_MAX = 100_000;
 const METHODS_MAX = 1_024;
@@ -12,7 +11,7 @@ const GROUPS_MAX = 64;
 export const CALL_RETRIES_MAX = 1_000_000;
 
 const groupName = text(64);
-const callRetries = Type.Integer({ minimum: -1, maximum: CALL_RETRIES_MAX });
+const callRetries = Type.Integer({ minimum: UNLIMITED, maximum: CALL_RETRIES_MAX });
 
 const methodOptions = Type.Object({
   name: text(256),
@@ -22,7 +21,7 @@ const methodOptions = Type.Object({
 
 export const actorOptions = Type.Object({
   /** How often it is constructed again after it was lost. */
-  restartsMax: Type.Integer({ minimum: RESTARTS_UNLIMITED, maximum: 1_000_000 }),
+  restartsMax: Type.Integer({ minimum: UNLIMITED, maximum: 1_000_000 }),
   /** How often a call is sent again that was under way when the actor was lost. */
   retriesMax: Type.Optional(callRetries),
   /** It has the methods `checkpoint` and `restore`. */

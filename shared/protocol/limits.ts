@@ -57,6 +57,10 @@ export const RELAY_PIECE_BYTES = 256 * 1024;
 
 /** Jobs whose code shares one executor, as far as what it makes is said to be theirs. */
 export const JOBS_PER_EXECUTOR_MAX = 64;
+
+/** Restarts and retries without end travel as this, because JSON has no infinity. */
+export const UNLIMITED = -1;
+
 export const REFS_PER_MESSAGE_MAX = 16_384;
 export const ERROR_TEXT_CHARS_MAX = 8_192;
 export const ERROR_NAME_CHARS_MAX = 256;

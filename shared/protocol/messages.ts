@@ -7,6 +7,7 @@ import {
   RECALLED_MAX,
   REPLICAS_MAX,
   SOURCE_CHARS_MAX,
+  UNLIMITED,
 } from "./limits.ts";
 import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
@@ -108,7 +109,7 @@ const define = Type.Object({
   fallback: Type.Optional(Type.Array(labelSelectors, { maxItems: FALLBACKS_MAX })),
   strategy: Type.Optional(strategy),
   /** System failures survived; what the user's code throws is never retried. */
-  retriesMax: count(1_000),
+  retriesMax: Type.Integer({ minimum: UNLIMITED, maximum: 1_000 }),
   /** Running time after which an attempt is stopped. */
   timeoutMs: Type.Optional(milliseconds),
   /** Higher first, among the tasks of all drivers. */

@@ -44,6 +44,13 @@ export function fits(capacity: Demands, used: Amounts, demands: Demands): boolea
 const within = (demand: number, used: number, capacity: number): boolean =>
   demand === 0 || used + demand <= capacity;
 
+/** Whether any number of it would fit beside each other. */
+export const demandsNothing = ({ cpuMilli, gpuMilli, memoryBytes, custom }: Demands): boolean =>
+  cpuMilli === 0 &&
+  gpuMilli === 0 &&
+  memoryBytes === 0 &&
+  Object.values(custom ?? {}).every((amount) => amount === 0);
+
 const keys = new WeakMap<Demands, string>();
 
 /** Equal for equal demands. All orders of a callable share one object, so it is remembered. */

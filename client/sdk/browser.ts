@@ -21,3 +21,5 @@ export { MeshError, ERROR_CODES, type ErrorCode } from "../../shared/errors.ts";
 export { ActorPool, type PoolCall } from "./actor-pool.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./queue.ts";
 export { exitActor } from "./exit-actor.ts";
+export { currentTask, type CurrentTask } from "./current-task.ts";
+export type { CancelOptions } from "../../shared/driver/cancel.ts";

@@ -26,6 +26,7 @@ import {
 import { ActorRegistry } from "./actor-registry.ts";
 import { meetByName } from "./actor-queries.ts";
 import { Acquaintances } from "./acquaintances.ts";
+import { cancelTask } from "./cancel-task.ts";
 import { detachedJobOf, DetachedClasses } from "./detached-classes.ts";
 import { EarlyInterest } from "./early-interest.ts";
 import { JobCircles } from "./job-circles.ts";
@@ -92,7 +93,7 @@ export class ControlPlane {
     this.sharing = new Sharing(this, ports, (event) => this.#direct(event));
     this.#made = new MadeObjects(this, {
       direct: (event) => this.#direct(event),
-      unwanted: (worker, object) => this.#unwanted(worker, object),
+      unwanted: (to, object) => ports.send(to, { type: "free-objects", objects: [object] }, 0),
     });
     this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
     this.submissions = new Submissions(this, {
@@ -183,7 +184,10 @@ export class ControlPlane {
         return this.#report(peer, message);
       case "task-returned":
         return this.submissions.takeBack(peer, message);
-      case "cancel-task":
+      case "cancel-task": {
+        const answer = cancelTask(from, message, this.scheduler, (e) => this.#schedule(e));
+        return answer && this.#ports.send(peer, answer, 0);
+      }
       case "task-blocked":
       case "task-resumed":
       case "task-failed":
@@ -318,11 +322,6 @@ export class ControlPlane {
     for (const peer of interest.locating) {
       this.#direct({ type: "located", peer, object: event.object });
     }
-  }
-
-  /** Nobody refers to what this worker keeps. */
-  #unwanted(worker: PeerId, object: ObjectId): void {
-    this.#ports.send(worker, { type: "free-objects", objects: [object] }, 0);
   }
 
   #settleEffects(): void {

@@ -81,3 +81,20 @@ test("what a task has submitted survives the worker that did so", () => {
   mesh.done("w2", "w1.0x0");
   expect(mesh.located("d")).toContain("w1.0x0 inline");
 });
+
+test("who cancels is told whether there was something to cancel, and who may not, that too", () => {
+  const mesh = running();
+  const task = "d.2" as TaskId;
+  const answers = () =>
+    mesh.sent().flatMap(([, message]) => (message.type === "answer" ? [message] : []));
+  mesh.submit("d.2");
+  mesh.receive("w1", { type: "cancel-task", task, parent, request: 1, isRecursive: true });
+  mesh.receive("d", { type: "cancel-task", task, request: 2 });
+  mesh.driver("e");
+  mesh.receive("e", { type: "cancel-task", task: parent, request: 3 });
+  expect(answers()).toMatchObject([
+    { request: 1, isCancelled: true },
+    { request: 2, isCancelled: false },
+    { request: 3, error: { code: "FORBIDDEN" } },
+  ]);
+});

@@ -39,7 +39,13 @@ export function schedulerEventOf(
       return { type: "heartbeat", worker, tasks: message.tasks };
     case "cancel-task":
       requireOfJob(from, message.task, message.parent, scheduler);
-      return { type: "task-cancelled", task: message.task, why: `${whoOf(message)} cancelled it` };
+      return {
+        type: "task-cancelled",
+        task: message.task,
+        why: `${whoOf(message)} cancelled it`,
+        isForced: message.isForced,
+        isRecursive: message.isRecursive,
+      };
     case "task-blocked":
     case "task-resumed": {
       const { type, task, attempt } = message;

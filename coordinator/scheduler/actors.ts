@@ -1,5 +1,6 @@
 import type { ActorId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
+import { leaveFamily } from "./family.ts";
 import { makeReady, vacate } from "./placement.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
@@ -97,6 +98,7 @@ export function buryActor(
 }
 
 export function forget(state: SchedulerState, task: TaskRecord): void {
+  leaveFamily(state, task);
   state.tasks.delete(task.id);
   if (state.copies.size > 0) state.copies.delete(task.id);
   state.jobs.get(task.group.job)?.tasks.delete(task);

@@ -2,6 +2,7 @@ import type { ObjectId } from "../../shared/ids.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { forget } from "./actors.ts";
 import { endOthers } from "./copies.ts";
+import { descendantsOf } from "./family.ts";
 import { takeFromQueue, vacate } from "./placement.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
@@ -15,6 +16,35 @@ export function abandon(
   effects: SchedulerEffect[],
 ): void {
   endTask(state, task, cancelled(task, why), effects);
+}
+
+/**
+ * The same, as its driver asks. Its end is told at once; code that heeds its signal has a while to end
+ * by itself, and the worker counts what that occupies.
+ */
+export function cancelTask(
+  state: SchedulerState,
+  task: TaskRecord,
+  { why, isForced }: { readonly why: string; readonly isForced: boolean },
+  effects: SchedulerEffect[],
+): void {
+  const { worker, attempt, id } = task;
+  if (worker) {
+    const order = { worker: worker.id, task: id, attempt };
+    effects.push({ type: "cancel-run", ...order, ...(isForced ? {} : { isGraceful: true }) });
+  }
+  failTask(state, task, cancelled(task, why), effects);
+}
+
+/** Cancel what came from the task: how deep in it, and on which workers, does not matter. */
+export function cancelDescendants(
+  state: SchedulerState,
+  { id, group }: TaskRecord,
+  isForced: boolean,
+  effects: SchedulerEffect[],
+): void {
+  const why = `${group.name} (${id}), which it was submitted for, was cancelled`;
+  for (const task of descendantsOf(state, id)) cancelTask(state, task, { why, isForced }, effects);
 }
 
 /** Fail a task, and stop it if it runs. */

@@ -12,6 +12,7 @@ import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
  */
 export function checkInvariants(state: SchedulerState): void {
   checkTasks(state);
+  checkFamily(state);
   checkClasses(state);
   for (const worker of state.workers.values()) {
     checkWorker(state, worker);
@@ -33,6 +34,20 @@ export function checkInvariants(state: SchedulerState): void {
   );
   const sorted = [...state.priorities].sort((a, b) => b - a);
   invariant(sorted.join() === state.priorities.join(), "priorities are highest first");
+}
+
+function checkFamily({ tasks, family: { children, parents } }: SchedulerState): void {
+  let count = 0;
+  for (const [parent, own] of children) {
+    invariant(tasks.has(parent), `${parent}: has ended and is a parent`);
+    invariant(own.size > 0, `${parent}: a parent of nobody`);
+    count += own.size;
+    for (const child of own) {
+      invariant(tasks.has(child), `${child}: has ended and is a child`);
+      invariant(parents.get(child) === parent, `${child}: whose child?`);
+    }
+  }
+  invariant(count === parents.size, "a child that nobody has");
 }
 
 function checkTasks(state: SchedulerState): void {

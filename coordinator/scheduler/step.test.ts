@@ -164,7 +164,8 @@ test("a cancelled task fails whatever its state; one that runs is stopped", () =
   });
   expect(scheduler.cancel("waiting")).toEqual([failed("waiting")]);
   expect(scheduler.cancel("queued")).toEqual([failed("queued")]);
-  const stop = { type: "cancel-run", worker: "w1", task: "t", attempt: 0 };
+  const run = { worker: "w1", task: "t", attempt: 0 };
+  const stop = { type: "cancel-run", ...run, isGraceful: true };
   expect(scheduler.cancel("t")).toEqual([stop, failed("t")]);
   expect(scheduler.cancel("t")).toEqual([]);
 });

@@ -23,6 +23,7 @@ import { copyStragglers } from "./speculate.ts";
 import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
 import { learn } from "./learn.ts";
+import { joinFamily } from "./family.ts";
 import { lend } from "./lending.ts";
 import { jobOf, newClass, newTask, newWorker } from "./new-records.ts";
 import {
@@ -35,7 +36,7 @@ import {
   placeGroups,
   placementGroupOf,
 } from "./placement-groups.ts";
-import { abandon, failTask } from "./endings.ts";
+import { abandon, cancelDescendants, cancelTask, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
 import { recallForIdle } from "./recall.ts";
 import { addNear } from "./policy/locality.ts";
@@ -117,6 +118,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     const task = newTask(group, event);
     state.tasks.set(id, task);
     jobOf(state, group).tasks.add(task);
+    if (task.parent) joinFamily(state, task);
     if (missing.length === 0) {
       if (isOrphaned(state, group)) return failTask(state, task, groupRemoved(group), effects);
       if (!placeAtOnce(state, task, atMs, effects)) makeReady(state, task);
@@ -212,13 +214,15 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (task) takeBack(task);
   },
 
-  "task-cancelled"(state, { task: id, why, atMs }, effects) {
+  "task-cancelled"(state, event, effects) {
+    const { task: id, why, isForced = false, isRecursive = false, atMs } = event;
     const task = state.tasks.get(id);
     if (!task) return;
     if (task.state === "alive") {
       return endActor(state, task, { why, atMs, restart: false }, effects);
     }
-    abandon(state, task, why, effects);
+    if (isRecursive) cancelDescendants(state, task, isForced, effects);
+    cancelTask(state, task, { why, isForced }, effects);
   },
 
   "actor-ended"(state, { worker, actor, life, error, isFinal, atMs }, effects) {

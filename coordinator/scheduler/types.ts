@@ -12,6 +12,7 @@ import type {
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import type { Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { Choice, Constraints } from "./choices.ts";
+import { emptyFamily, type Family } from "./family.ts";
 import type { PackStrategy } from "./policy/bundles.ts";
 import type { Nearness } from "./policy/locality.ts";
 import type { CopyRecord } from "./copies.ts";
@@ -281,6 +282,7 @@ export interface SchedulerState {
   turns: number;
   /** Tasks that wait for an object. */
   readonly dependents: Map<ObjectId, Set<TaskRecord>>;
+  readonly family: Family;
   /** Exactly the tasks in state `running`, oldest lease first. */
   readonly leased: ChainedSet<TaskRecord>;
   /** Workers by how long they may be silent; within one limit, longest silent first. */
@@ -375,7 +377,15 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly task: TaskId;
       readonly attempt: number;
     }
-  | { readonly type: "task-cancelled"; readonly task: TaskId; readonly why: string }
+  | {
+      readonly type: "task-cancelled";
+      readonly task: TaskId;
+      readonly why: string;
+      /** Its code is stopped at once, even if it would end by itself when it is told. */
+      readonly isForced?: boolean | undefined;
+      /** With all that it has submitted. */
+      readonly isRecursive?: boolean | undefined;
+    }
   | {
       readonly type: "actor-ended";
       readonly worker: PeerId;
@@ -429,6 +439,8 @@ export type SchedulerEffect =
       readonly worker: PeerId;
       readonly task: TaskId;
       readonly attempt: number;
+      /** Code that heeds its signal is given time to end by itself. */
+      readonly isGraceful?: boolean;
     }
   /** The worker is to return those of them that it has not started. */
   | {
@@ -486,6 +498,7 @@ export const emptySchedulerState = (): SchedulerState => ({
   nowMs: 0,
   turns: 0,
   dependents: new Map(),
+  family: emptyFamily(),
   leased: new ChainedSet(SLOT.leased),
   silent: new Map(),
   counters: { done: 0, failed: 0, retried: 0, copied: 0 },

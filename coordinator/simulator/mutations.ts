@@ -289,6 +289,24 @@ export const MUTATIONS: readonly Mutation[] = [
     by: "this.submissions.drop(task);",
   },
   {
+    name: "a cancelled task that waits in an executor begins",
+    file: "shared/worker/machine/cancelling.ts",
+    text: 'effects.push({ type: "abort-order", executor: id, key: order.key });',
+    by: "continue;",
+  },
+  {
+    name: "what a task that has ended submitted is out of reach",
+    file: "coordinator/scheduler/family.ts",
+    text: "if (parent) adopt(family, parent, child);\n      else parents.delete(child);",
+    by: "parents.delete(child);",
+  },
+  {
+    name: "code that was cancelled and does not end is never stopped",
+    file: "shared/worker/machine/deadlines.ts",
+    text: "if (atMs >= executor.stopAtMs) stopPool(state, executor, effects);",
+    by: "",
+  },
+  {
     name: "saved states of actors are kept for ever",
     file: "coordinator/control/saved-states.ts",
     text: 'if (replaced.length > 0) this.#hold("task-released", replaced);',

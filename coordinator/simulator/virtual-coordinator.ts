@@ -10,6 +10,7 @@ import {
 } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { ControlPlane } from "../control/control-plane.ts";
+import { CancelWatch } from "./cancel-watch.ts";
 import { checkPlane } from "./plane-invariants.ts";
 import { Wire, type WireEnd } from "./wire.ts";
 import type { World } from "./world.ts";
@@ -26,6 +27,7 @@ export class VirtualCoordinator {
   readonly #wires = new Map<PeerId, Wire>();
   /** Each attempt may be ordered once, ever. */
   readonly #ordered = new Set<string>();
+  readonly #cancels: CancelWatch;
   #clockAheadMs = 0;
   #peersMade = 0;
   #events = 0;
@@ -42,6 +44,7 @@ export class VirtualCoordinator {
       signTicket: () => new Uint8Array(64),
       jobSecret: () => new Uint8Array(32),
     });
+    this.#cancels = new CancelWatch(this.plane.scheduler);
     this.#tick();
   }
 
@@ -88,7 +91,9 @@ export class VirtualCoordinator {
     const role = this.plane.peers.get(peer)?.role;
     const check = role === "worker" ? workerMessages : driverMessages;
     if (role && !check.accepts(message)) throw new Error(`${peer}: ${check.complaint(message)}`);
-    this.#feed(`${peer} ${describe(message)}`, () => this.plane.receive(peer, message, this.nowMs));
+    this.#feed(`${peer} ${describe(message)}`, () =>
+      this.#cancels.around(message, () => this.plane.receive(peer, message, this.nowMs)),
+    );
   }
 
   #send(to: PeerId, message: CoordinatorMessage): void {
@@ -99,6 +104,7 @@ export class VirtualCoordinator {
       const order = `${message.task} ${message.attempt}`;
       if (this.#ordered.has(order)) throw new Error(`attempt ${order} is ordered twice`);
       this.#ordered.add(order);
+      this.#cancels.orders(message.task);
     }
     this.#world.note(`to ${to} ${describe(message)}`);
     const wire = this.#wires.get(to);

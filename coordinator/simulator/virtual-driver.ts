@@ -139,7 +139,13 @@ export class VirtualDriver extends VirtualPeer {
 
   cancel(expected: Expectation): void {
     expected.excuses.add("TASK_CANCELLED").add("ACTOR_DIED");
-    this.send({ type: "cancel-task", task: expected.object as string as TaskId });
+    const task = expected.object as string as TaskId;
+    this.send({
+      type: "cancel-task",
+      task,
+      isRecursive: this.mesh.world.prng.chance(2, 3),
+      isForced: this.mesh.world.prng.chance(1, 4),
+    });
   }
 
   release(expected: Expectation): void {

@@ -26,6 +26,8 @@ export class VirtualExecutors {
   readonly #host: VirtualPeer;
   readonly #events: ExecutorEvents;
   readonly #queues = new Map<ExecutorId, OrderKey[]>();
+  readonly #ready = new Set<ExecutorId>();
+  readonly #dropped = new Set<string>();
 
   constructor(host: VirtualPeer, events: ExecutorEvents) {
     this.#host = host;
@@ -36,7 +38,9 @@ export class VirtualExecutors {
     const queue: OrderKey[] = [];
     this.#queues.set(executor, queue);
     this.#host.after(START_MS, () => {
-      if (this.#queues.get(executor) === queue) this.#events.ready(executor);
+      if (this.#queues.get(executor) !== queue) return;
+      this.#events.ready(executor);
+      this.#ready.add(executor);
       if (queue.length > 0) this.#start(executor, queue);
     });
   }
@@ -49,12 +53,22 @@ export class VirtualExecutors {
     const queue = this.#queues.get(executor);
     if (!queue) return;
     queue.push(key);
-    if (queue.length === 1) this.#start(executor, queue);
+    if (queue.length === 1 && this.#ready.has(executor)) this.#start(executor, queue);
+  }
+
+  /** @param isHeeded whether its code ends when it is told. What has not begun will not. */
+  abort(order: { readonly executor: ExecutorId; readonly key: OrderKey }, isHeeded: boolean): void {
+    const { executor, key } = order;
+    const queue = this.#queues.get(executor);
+    if (!queue?.includes(key)) return;
+    if (queue[0] !== key || !this.#ready.has(executor)) this.#dropped.add(`${executor} ${key}`);
+    else if (isHeeded) this.#goOn(executor, queue, 1);
   }
 
   #start(executor: ExecutorId, queue: OrderKey[]): void {
     const [key] = queue;
     if (key === undefined) return;
+    if (this.#dropped.delete(`${executor} ${key}`)) return this.#goOn(executor, queue, 0);
     const goOn = (ms: number | "crash") => this.#goOn(executor, queue, ms);
     const ranForMs = this.#events.begin(key, executor, (ms) => {
       if (this.#queues.get(executor) === queue && queue[0] === key) goOn(ms);

@@ -68,6 +68,7 @@ export class VirtualWorker extends VirtualPeer {
   /** How many jobs hold a ref; the coordinator is told of the first and the last. */
   readonly #holds = new Map<ObjectId, number>();
   readonly #hosted = new Map<ActorId, Hosted>();
+  readonly #cancelled = new Set<OrderKey>();
   #isRetired = false;
   #ordersMade = 0;
 
@@ -130,8 +131,12 @@ export class VirtualWorker extends VirtualPeer {
       case "run":
         return this.#run(message);
       case "cancel-run": {
-        const { task, attempt } = message;
-        return this.#feed({ type: "run-cancelled", task, attempt });
+        const { task, attempt, isGraceful } = message;
+        for (const order of this.#state.orders.values()) {
+          const isIt = order.kind !== "call" && order.task === task && order.attempt === attempt;
+          if (isIt) this.#cancelled.add(order.key);
+        }
+        return this.#feed({ type: "run-cancelled", task, attempt, isGraceful });
       }
       case "recall-runs":
         return this.#feed({ type: "runs-recalled", tasks: message.tasks });
@@ -206,7 +211,9 @@ export class VirtualWorker extends VirtualPeer {
     resume: (ms: number) => void,
   ): number | "crash" | "waits" {
     const { world } = this.mesh;
+    invariant(!this.#cancelled.has(key), `order ${key} of ${this.self} was cancelled, and begins`);
     const job = this.#jobs.get(key);
+    if (job?.run && world.prng.chance(1, 3)) this.#feed({ type: "signal-taken", executor, key });
     if (job && world.strikes(world.scenario.executorCrashPermille)) {
       world.losses += 1;
       return "crash";
@@ -280,6 +287,9 @@ export class VirtualWorker extends VirtualPeer {
         return this.#executors.stop(effect.executor);
       case "give-order":
         return this.#executors.give(effect.executor, effect.key);
+      case "abort-order":
+        // Not all code heeds its signal.
+        return this.#executors.abort(effect, this.mesh.world.prng.chance(2, 3));
       case "fetch-object":
         return this.#fetch(effect.object);
       case "ignore-order":

@@ -258,6 +258,11 @@ export class Driver {
 
   /** Ask the coordinator something. */
   ask(query: Query): Promise<Answer> {
+    return this.request((request) => ({ type: "query", request, ...query }));
+  }
+
+  /** Send what is answered under a number. */
+  request(messageOf: (request: number) => SubmitterMessage): Promise<Answer> {
     this.assertConnected();
     const request = this.#requests++;
     return new Promise((resolve, reject) => {
@@ -267,7 +272,7 @@ export class Driver {
         else if (answer.error) reject(fromWireError(answer.error));
         else resolve(answer);
       });
-      this.port.send({ type: "query", request, ...query });
+      this.port.send(messageOf(request));
     });
   }
 

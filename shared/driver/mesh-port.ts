@@ -63,6 +63,8 @@ export interface MeshPort {
    */
   onWaiting?(isWaiting: boolean, isOwn: boolean): void;
   call(request: CallRequest): Promise<AnsweredCall>;
+  /** Give up a call, by the name of its result. @returns false if it was answered already. */
+  cancelCall(actor: ActorId, result: ObjectId): boolean;
   /** No handle to it is left here. */
   forgetActor(actor: ActorId): void;
   close(reason: string): void;

@@ -20,6 +20,7 @@ import { cut } from "../protocol/texts.ts";
 import { keyOfDefine } from "../protocol/define-key.ts";
 import type { Shipped } from "../packaging/ship-function.ts";
 import { argumentsOf } from "./argument-errors.ts";
+import { cancelRef, type CancelOptions } from "./cancel.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
@@ -227,19 +228,32 @@ export class Mesh {
   }
 
   /**
-   * Give up a task: `get` on its ref rejects with `TASK_CANCELLED`, and it stops if it runs.
-   * @throws MeshError `INVALID_ARGUMENT` if the ref is not the result of one of this driver's tasks.
+   * Give up a task, or a call of an actor: `get` on its ref rejects with `TASK_CANCELLED`. It is never
+   * run again.
+   *
+   * A task that waits will not begin. One that runs is told by its signal (`currentTask().signal` from
+   * `import("manta")`) and has five seconds to end by itself if it has asked for that; else its executor
+   * is stopped at once. What else was in the executor runs elsewhere. A call that waits is dropped, one that runs
+   * has its signal aborted: it shares its thread with its actor's state, so nothing but `mesh.kill` can
+   * end it if it does not heed that.
+   *
+   * @param options `force`: stop a task at once. `recursive`: with all that it has submitted, however
+   *   deep and wherever that runs. Default true.
+   * @returns false if it had ended already, so that nothing was done.
+   * @throws MeshError `INVALID_ARGUMENT` if the ref is of a value that was put, or for `force` with a
+   *   call; `FORBIDDEN` if the task is of another driver.
+   * @example
+   * const search = mesh.remote(async (n) => {
+   *   const { currentTask } = await import("manta");
+   *   const { signal } = currentTask();
+   *   while (!signal.aborted) await step(n);
+   * });
+   * const ref = search(7);
+   * await mesh.cancel(ref);
    */
-  async cancel(ref: ObjectRef): Promise<void> {
+  async cancel(ref: ObjectRef, options: CancelOptions = {}): Promise<boolean> {
     expectRefs([ref]);
-    const origin = this.#driver.objects.entryOf(ref.id)?.origin;
-    if (origin?.kind !== "task") {
-      const what =
-        origin?.kind === "call" ? `the result of ${origin.text}` : "no task of this driver";
-      throw new MeshError("INVALID_ARGUMENT", `${ref} cannot be cancelled: it is ${what}`);
-    }
-    const task = ref.id as string as TaskId;
-    this.#driver.port.send({ type: "cancel-task", task, ...this.#origin() });
+    return cancelRef(this.#driver, ref, options, this.#origin());
   }
 
   /**

@@ -83,6 +83,10 @@ export class SessionPort implements MeshPort {
     return this.#caller.call(request);
   }
 
+  cancelCall(actor: ActorId, result: ObjectId): boolean {
+    return this.#caller.cancel(actor, result);
+  }
+
   forgetActor(actor: ActorId): void {
     this.#caller.forget(actor);
   }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { invariant, MeshError } from "../errors.ts";
-import type { ActorId, PeerId } from "../ids.ts";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
 import type { CallDone } from "../protocol/link-messages.ts";
 import type { ActorPlace, Whereabouts } from "./actor-locator.ts";
 import { CallerLedger, type CallRequest, type PendingCall } from "./call-ledger.ts";
@@ -125,6 +125,27 @@ export class ActorCaller {
         void this.#connect(lane);
       }
     });
+  }
+
+  /**
+   * Give up a call: who waits for it gets `TASK_CANCELLED`. What is queued at the actor does not begin,
+   * what runs is told.
+   * @returns false if it was answered already.
+   */
+  cancel(asked: ActorId, result: ObjectId): boolean {
+    const lane = this.#lanes.get(this.#sameAs.get(asked) ?? asked);
+    const pending = lane?.ledger.findResult(result);
+    if (!lane || !pending || !lane.ledger.giveUpOne(pending)) return false;
+    if (pending.deliveries > 0 && lane.link?.isOpen) {
+      const { actor, lane: number, sequence } = pending.call;
+      lane.link.send({ type: "call-cancel", actor, lane: number, sequence, result });
+    }
+    const why = new Error(
+      "it was cancelled; if it runs and does not heed its signal, only mesh.kill of its actor ends it",
+    );
+    this.#giveUp([pending], "TASK_CANCELLED", why);
+    this.#deleteIfForgotten(lane);
+    return true;
   }
 
   /** The coordinator says that the actor has ended: whoever waits for it gets to know why. */

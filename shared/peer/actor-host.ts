@@ -24,6 +24,8 @@ export interface ActorHostOptions {
    * decide further down how many run at a time.
    */
   execute(call: Call, from: PeerId, done: (outcome: CallOutcome) => void): void;
+  /** A caller gave up a call that runs or waits to run. It is answered nevertheless. */
+  cancel(from: PeerId, result: ObjectId): void;
 }
 
 /** Lives that are remembered, with answers that their callers may not have got yet. */
@@ -58,6 +60,12 @@ export class ActorHost {
     links.onMessage("call-ack", (link, { actor, lane: number, acknowledged }) => {
       const lane = this.#find(actor)?.lanes.get(link.peer);
       if (lane?.number === number) lane.ledger.acknowledge(acknowledged);
+    });
+    links.onMessage("call-cancel", (link, { actor, lane: number, sequence, result }) => {
+      const lane = this.#find(actor)?.lanes.get(link.peer);
+      if (lane?.number === number && lane.ledger.giveUp(sequence)) {
+        options.cancel(link.peer, result);
+      }
     });
     links.onDown((link) => this.#onDown(link));
     links.onPeerLeft((peer) => {

@@ -137,6 +137,14 @@ export class CallerLedger<Waiter> {
     return pending;
   }
 
+  /** The call that is to give this result. Rare, so nothing is kept to find it by. */
+  findResult(result: string): PendingCall<Waiter> | undefined {
+    for (const pending of this.#pending.values()) {
+      if (pending.request.result === result) return pending;
+    }
+    return undefined;
+  }
+
   /** Give up every call. They are not sent any more. */
   giveUp(): PendingCall<Waiter>[] {
     const given = [...this.#pending.values()];
@@ -217,6 +225,11 @@ export class CalleeLedger {
       if (sequence >= acknowledged) break;
       this.#running.delete(sequence);
     }
+  }
+
+  /** The caller gave it up. @returns false if it was answered or given up before. */
+  giveUp(sequence: number): boolean {
+    return this.#running.delete(sequence);
   }
 
   /** @returns whether anyone still waits for this answer: it is kept then, and is to be sent. */

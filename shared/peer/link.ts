@@ -374,6 +374,7 @@ function valueBytesOf(message: LinkMessage): number {
     case "fetch":
     case "fetch-stop":
     case "call-ack":
+    case "call-cancel":
     case "link-reason":
     case "link-ping":
       return 0;

@@ -19,6 +19,7 @@ export class Worker {
   readonly peer: TestPeer;
   readonly host: ActorHost;
   readonly ran: string[] = [];
+  readonly cancelled: string[] = [];
   /** While set, calls wait here instead of being answered. */
   held: (() => void)[] | undefined;
 
@@ -27,6 +28,7 @@ export class Worker {
     this.host = new ActorHost({
       links: peer.links,
       execute: (call, from, done) => this.#run(call, from, done),
+      cancel: (from, result) => void this.cancelled.push(`${from} ${result}`),
     });
   }
 

@@ -111,6 +111,15 @@ const linkSchemas = {
     /** Answers below this number have arrived and need not be kept. */
     acknowledged: sequence,
   }),
+  /** The caller gave this call up and wants no answer: it may end, or not begin. */
+  "call-cancel": Type.Object({
+    type: Type.Literal("call-cancel"),
+    actor: id<ActorId>(),
+    lane: sequence,
+    sequence,
+    /** The name of its result. */
+    result: id<ObjectId>(),
+  }),
   "call-done": Type.Object({
     type: Type.Literal("call-done"),
     actor: id<ActorId>(),

@@ -11,6 +11,7 @@ import {
 } from "./limits.ts";
 import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
+import { cancelRun, cancelTask } from "./cancel-messages.ts";
 import { digest, fromCopies } from "./copy-messages.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
@@ -239,11 +240,7 @@ const fromAnyPeer = {
 const fromSubmitters = {
   define,
   submit,
-  "cancel-task": Type.Object({
-    type: Type.Literal("cancel-task"),
-    task: id<TaskId>(),
-    parent: Type.Optional(id<TaskId>()),
-  }),
+  "cancel-task": cancelTask,
 };
 
 const fromWorkers = {
@@ -436,7 +433,7 @@ const fromCoordinator = {
     type: Type.Literal("forget-callables"),
     callables: ids<CallableId>(),
   }),
-  "cancel-run": Type.Object({ type: Type.Literal("cancel-run"), task: id<TaskId>(), attempt }),
+  "cancel-run": cancelRun,
   /** Return those of these attempts that have not started: others could start them sooner. */
   "recall-runs": Type.Object({
     type: Type.Literal("recall-runs"),
@@ -492,6 +489,8 @@ const fromCoordinator = {
     ),
     /** What was asked for is not there. */
     error: Type.Optional(wireError),
+    /** Of `cancel-task`: false if the task had ended already. */
+    isCancelled: Type.Optional(Type.Boolean()),
     mesh: Type.Optional(meshSummary),
   }),
   /** A peer this one may be linked to has left: its links, actors and copies are gone. */

@@ -104,10 +104,8 @@ export class WorkerAgent {
       peer.session.send({ type, objects });
     });
     const { name: workerName, capacity } = hello;
-    const settings = { workerName, capacity, executorsMin, executorsMax };
-    this.#machine = new MachineRunner(emptyState(settings), clock, (effect) =>
-      this.#perform(effect),
-    );
+    const state = emptyState({ workerName, capacity, executorsMin, executorsMax });
+    this.#machine = new MachineRunner(state, clock, (effect) => this.#perform(effect));
     this.#nested = new NestedWork({
       peer,
       clock,
@@ -142,6 +140,7 @@ export class WorkerAgent {
       held: this.#held,
       jobs: this.#jobs,
       order: (call, caller, settle) => this.#call(call, caller, settle),
+      cancel: (caller, result) => this.#cancelCall(caller, result),
       leaves: (actor) => this.#machine.dispatch({ type: "actor-leaves", actor }),
       log: (text) => options.log(text),
     });
@@ -304,6 +303,11 @@ export class WorkerAgent {
     });
   }
 
+  #cancelCall(caller: PeerId, result: ObjectId): void {
+    const key = this.#orders.keyOfCall(caller, result);
+    if (key !== undefined) this.#machine.dispatch({ type: "call-cancelled", key });
+  }
+
   #perform(effect: MachineEffect): void {
     switch (effect.type) {
       case "spawn-executor":
@@ -316,6 +320,8 @@ export class WorkerAgent {
         // A task that came before an executor was ready has been shown as waiting till now.
         return this.#changed();
       }
+      case "abort-order":
+        return this.#crew.abort(effect.executor, effect.key, effect.actor);
       case "end-actor": {
         const { executor, actor, key, isGraceful } = effect;
         const order: Order = {

@@ -115,6 +115,46 @@ test("a checkpoint is taken while nothing else is under way, in its place among 
   expect(results).toEqual([2, 2, 0, 0, 3, 3, 3]);
 });
 
+const HEEDFUL = `class A {
+  async wait() {
+    const { currentTask } = await __manta_import("manta");
+    const { signal, method } = currentTask();
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return method + " ended: " + signal.reason.code;
+  }
+  async late() {
+    await null;
+    const { currentTask } = await __manta_import("manta");
+    return currentTask().method;
+  }
+  spin() { return "span"; }
+}`;
+
+test("a cancelled call has its signal aborted if it runs, and does not begin if it waits", async () => {
+  const stage = new Stage(HEEDFUL);
+  await stage.results(stage.order("create-actor"));
+  const [running, waiting] = [stage.call("wait"), stage.call("spin")];
+  const results = stage.results(running, waiting);
+  for (const { key } of [waiting, running]) stage.runtime.abort(key, "d.a" as ActorId);
+  expect(await results).toEqual(["wait ended: TASK_CANCELLED", "it was cancelled"]);
+  stage.runtime.abort(running.key, "d.a" as ActorId);
+  expect(await stage.results(stage.call("spin"))).toEqual(["span"]);
+});
+
+test("of several calls under way, each has the signal of its own", async () => {
+  const stage = new Stage(HEEDFUL, { maxConcurrency: 3 });
+  await stage.results(stage.order("create-actor"));
+  const calls = [stage.call("wait"), stage.call("wait")];
+  const results = stage.results(...calls);
+  stage.runtime.abort(calls[0]!.key, "d.a" as ActorId);
+  await expect.poll(() => stage.outcomes.has(calls[0]!.key)).toBe(true);
+  expect(stage.outcomes.has(calls[1]!.key)).toBe(false);
+  const [late] = await stage.results(stage.call("late"));
+  expect(late).toMatch(/import "manta" before the first await/);
+  stage.runtime.abort(calls[1]!.key, "d.a" as ActorId);
+  await results;
+});
+
 test("an actor that is restored has its state before its first call", async () => {
   const stage = new Stage(`class A {
     constructor(n) { this.n = n; }

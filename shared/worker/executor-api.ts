@@ -92,6 +92,11 @@ export interface ExecutorHandle {
   /** No order will name these any more. */
   forget(callables: readonly CallableId[]): void;
   run(orders: readonly Order[]): void;
+  /**
+   * Nobody wants the outcome of this order any more: it does not begin, and the signal of its code
+   * aborts. It has an outcome nevertheless. Set `actor` if it is a call.
+   */
+  abort(key: string, actor?: ActorId): void;
   /** End it at once, whatever it runs. `onEnded` follows. */
   stop(): void;
 }

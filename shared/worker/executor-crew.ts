@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { CallableId, ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId, PeerId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { BackendReport, ExecutorHandle, ExecutorSpawner } from "./executor-api.ts";
 import type { NestedNews, ObjectBytes, Order } from "./executor-api.ts";
@@ -30,7 +30,8 @@ export interface ExecutorCrewOptions {
   readonly self: PeerId;
 }
 
-type Waiting = { readonly type: "blocked" | "resumed" };
+/** What concerns the machine alone. */
+type Waiting = { readonly type: "blocked" | "resumed" | "signal-taken" };
 
 /** Waiting for objects of others that takes so long is told to the coordinator. */
 const WAIT_MS_MIN = 20;
@@ -130,6 +131,14 @@ export class ExecutorCrew {
     member?.handle.stop();
   }
 
+  /** Nobody wants the outcome of this order any more; it may have been given in this very turn. */
+  abort(id: ExecutorId, key: OrderKey, actor?: ActorId): void {
+    const member = this.#members.get(id);
+    if (!member) return;
+    this.#flushMember(member);
+    member.handle.abort(key, actor);
+  }
+
   tell(id: ExecutorId, news: NestedNews): void {
     this.#members.get(id)?.handle.tell(news);
   }
@@ -168,6 +177,9 @@ export class ExecutorCrew {
     if (!member) return;
     if (message.type === "blocked") return this.#blocked(id, member, message.isOwn);
     if (message.type === "resumed") return this.#resumed(id, member);
+    if (message.type === "signal-taken") {
+      return this.#options.dispatch({ ...message, executor: id });
+    }
     try {
       this.#options.onNested(id, message);
     } catch (error) {
@@ -209,12 +221,14 @@ export class ExecutorCrew {
   }
 
   #flush(): void {
-    for (const member of this.#toFlush) {
-      const { orders } = member;
-      member.orders = [];
-      member.handle.run(orders);
-    }
+    for (const member of this.#toFlush) this.#flushMember(member);
     this.#toFlush.clear();
+  }
+
+  #flushMember(member: Member): void {
+    const { orders } = member;
+    member.orders = [];
+    if (orders.length > 0) member.handle.run(orders);
   }
 
   async #whileBlocked(id: ExecutorId, fetched: Promise<ObjectBytes>): Promise<ObjectBytes> {

@@ -1,5 +1,5 @@
 import * as Comlink from "comlink";
-import type { CallableId, ObjectId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { ExecutorHandle, ExecutorListener, ExecutorSettings } from "./executor-api.ts";
@@ -85,6 +85,11 @@ export class ExecutorHost implements ExecutorHandle {
     this.#mirror?.trim();
   }
 
+  abort(key: string, actor?: ActorId): void {
+    const message: AgentMessage = { type: "abort", key, ...(actor ? { actor } : {}) };
+    if (!this.#hasEnded) this.#port.postMessage(message);
+  }
+
   stop(): void {
     this.end("it was stopped");
   }
@@ -135,6 +140,8 @@ export class ExecutorHost implements ExecutorHandle {
       case "keep":
       case "call":
       case "forget-actor":
+      case "cancel-call":
+      case "signal-taken":
       case "blocked":
       case "resumed":
         return listener.onNested?.(message);

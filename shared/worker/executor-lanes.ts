@@ -28,6 +28,10 @@ export const newLane = (maxConcurrency = 1, home?: ActorHome): Lane => ({
   isYielding: false,
 });
 
+/** Whether the order is in the lane and has not begun. */
+export const waitsIn = ({ orders, nextIndex }: Lane, key: string): boolean =>
+  orders.findIndex((order, index) => index >= nextIndex && order.key === key) >= 0;
+
 /** Methods that see the actor at rest: they run alone. */
 const ALONE: ReadonlySet<string> = new Set(["checkpoint", "restore"]);
 
@@ -97,6 +101,12 @@ export class ActorHome {
       this.#isAlone = !isFree;
       yield [this.#laneOf(order), order];
     }
+  }
+
+  /** Whether the order has not begun. */
+  hasWaiting(key: string): boolean {
+    if (this.#held.some((order) => order.key === key)) return true;
+    return [this.#default, ...this.#lanes.values()].some((lane) => waitsIn(lane, key));
   }
 
   get isAtRest(): boolean {

@@ -50,6 +50,14 @@ const nested = {
     retriesMax: Type.Optional(Type.Integer({ minimum: -1, maximum: 2 ** 31 })),
     timeoutMs: Type.Optional(milliseconds),
   }),
+  /** It gave up a call of its own, and wants no answer. */
+  "cancel-call": Type.Object({
+    type: Type.Literal("cancel-call"),
+    actor: id<ActorId>(),
+    result: id<ObjectId>(),
+  }),
+  /** The code of this order has asked for its signal, so it may end by itself when it is cancelled. */
+  "signal-taken": Type.Object({ type: Type.Literal("signal-taken"), key: text(256) }),
   /** No handle to the actor is left. */
   "forget-actor": Type.Object({ type: Type.Literal("forget-actor"), actor: id<ActorId>() }),
   /** Its code waits for objects that are not made yet, or does not any more. */

@@ -93,6 +93,12 @@ export class ExecutorPort implements MeshPort {
     });
   }
 
+  /** Whether it was answered meanwhile is not known here. */
+  cancelCall(actor: ActorId, result: ObjectId): boolean {
+    this.#options.send({ type: "cancel-call", actor, result });
+    return true;
+  }
+
   /** The agent's answer to a call. */
   answered(request: number, answer: AnsweredCall | undefined, error?: WireError): void {
     const waiting = this.#calls.get(request);

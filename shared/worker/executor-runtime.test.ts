@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { type Clock, systemClock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { ActorOptions } from "../protocol/actor-options.ts";
-import type { ActorId, CallableId, ObjectId, PeerId } from "../ids.ts";
+import type { ActorId, CallableId, ObjectId, PeerId, TaskId } from "../ids.ts";
 import { decodeValue, encodeValue, type RefCodec } from "../objects/codec.ts";
 import { type Define, workerMessages } from "../protocol/messages.ts";
 import type { ObjectBytes, Order, Outcome } from "./executor-api.ts";
@@ -73,6 +73,10 @@ class Bench {
     return Promise.all(all);
   }
 
+  abort(key: string): void {
+    this.#runtime.abort(key);
+  }
+
   async task(source: string, ...args: unknown[]): Promise<Outcome> {
     const [outcome] = await this.run(
       this.order({ kind: "task", callable: this.define(source) }, args),
@@ -110,6 +114,30 @@ test("a function is called with its arguments and answers, sync or async", async
     new Map([["x", [1n]]]),
   );
   expect(valueOf(await bench.task("function () { return this }"))).toBeUndefined();
+});
+
+test("a cancelled task hears of it by its signal, and those behind it run", async () => {
+  const bench = new Bench();
+  const callable = bench.define(`async () => {
+    const { currentTask } = await __manta_import("manta");
+    const { signal, id, name } = currentTask();
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return id + " of " + name + ": " + signal.reason.code;
+  }`);
+  const task = (id: string) => bench.order({ kind: "task", callable, task: id as TaskId });
+  const [running, dropped] = [task("d.1"), task("d.2")];
+  const outcomes = bench.run(running, dropped);
+  await expect.poll(() => bench.heard).toContain("signal-taken");
+  bench.abort(dropped.key);
+  bench.abort(running.key);
+  const [ended, never] = await outcomes;
+  expect(valueOf(ended)).toBe("d.1 of f: TASK_CANCELLED");
+  expect(never?.error?.code).toBe("TASK_CANCELLED");
+  bench.abort(running.key);
+  const next = bench.run(task("d.3"));
+  await expect.poll(() => bench.heard.filter((one) => one === "signal-taken")).toHaveLength(2);
+  bench.abort("k2");
+  expect(valueOf((await next)[0])).toContain("d.3");
 });
 
 test("esbuild's keepNames helper exists and import goes to the host", async () => {

@@ -17,12 +17,14 @@ import {
   type UserFunction,
 } from "./executor-callables.ts";
 import { lastWord, methodOf, methodsOf } from "./actor-methods.ts";
-import { ActorHome, newLane, type Lane } from "./executor-lanes.ts";
+import { ActorHome, newLane, waitsIn, type Lane } from "./executor-lanes.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorPort } from "./executor-port.ts";
 import { ExecutorSdk } from "./executor-sdk.ts";
+import { OrdersUnderWay } from "./orders-under-way.ts";
 import type { OutcomeWriter } from "./executor-wire.ts";
 import { assertCarried } from "./carried-refs.ts";
+import { isObject, isThenable } from "./thenable.ts";
 import { UnfinishedCalls } from "./unfinished-calls.ts";
 
 /** What the runtime needs from where it runs: a worker thread, or a worker in the cage. */
@@ -86,8 +88,9 @@ export class ExecutorRuntime {
   readonly #homes = new WeakMap<object, ActorHome>();
   /** An error that no call threw is blamed on one of these. */
   readonly unfinished = new UnfinishedCalls();
-  /** The task that runs. */
-  #task: TaskId | undefined;
+  readonly #underWay = new OrdersUnderWay((order) => {
+    if (order.kind === "task") this.#host.send({ type: "signal-taken", key: order.key });
+  });
   #busyLanes = 0;
   #sliceStartedMs = 0;
   #outcomesSinceMs = 0;
@@ -97,7 +100,7 @@ export class ExecutorRuntime {
     this.#host = host;
     this.#callables = new Callables((specifier, callable) =>
       this.#sdk.isMeant(specifier)
-        ? Promise.resolve(this.#sdk.moduleFor(callable))
+        ? Promise.resolve(this.#sdk.moduleFor(callable, this.#underWay.calling))
         : host.importModule(specifier),
     );
     // An agent hears things in the order in which they happened: outcomes do not wait behind others.
@@ -119,7 +122,8 @@ export class ExecutorRuntime {
     this.#sdk = new ExecutorSdk({
       driver: this.driver,
       callables: this.#callables,
-      currentTask: () => this.#task,
+      underWay: this.#underWay,
+      classOf: ({ actor }) => actor && this.#actors.get(actor)?.callable,
       actorOf: (callable) => this.#actorOf(callable),
       exitActor: (instance) => this.#exit(instance),
       loadPackaging: () => host.loadPackaging(),
@@ -131,6 +135,12 @@ export class ExecutorRuntime {
       if (home.callable === callable) return home.actor as string as TaskId;
     }
     return undefined;
+  }
+
+  /** Nobody wants the outcome of this order any more; it has one nevertheless. */
+  abort(key: string, actor?: ActorId): void {
+    const waits = actor ? this.#actors.get(actor)?.hasWaiting(key) : waitsIn(this.#tasks, key);
+    if (waits || this.#underWay.runs(key)) this.#underWay.cancel(key);
   }
 
   forget(callables: readonly CallableId[]): void {
@@ -229,8 +239,9 @@ export class ExecutorRuntime {
   /** @returns a promise if the order is not finished yet. It never rejects. */
   #execute(lane: Lane, order: Order, startedMs: number): Promise<void> | undefined {
     let call: Call;
-    if (order.kind === "task") this.#task = order.task;
+    if (order.kind === "task") this.#underWay.task = order;
     try {
+      this.#underWay.assertWanted(order);
       call = this.#prepare(lane, order);
     } catch (error) {
       this.#fail(order, startedMs, startedMs, toWireError(error));
@@ -238,12 +249,15 @@ export class ExecutorRuntime {
     }
     let result: unknown;
     let isPending: boolean;
+    this.#underWay.calling = order;
     try {
       result = call.invoke();
       isPending = isThenable(result);
     } catch (thrown) {
       this.#fail(order, startedMs, startedMs, userError(call.what, thrown));
       return undefined;
+    } finally {
+      this.#underWay.calling = undefined;
     }
     const done = { order, call, startedMs, waitsSinceMs: startedMs };
     if (isPending) return this.#finishLater(done, result);
@@ -254,6 +268,7 @@ export class ExecutorRuntime {
   /** `await`, because `Promise.resolve` and `then` are the user's here, and may throw. */
   async #finishLater(called: Finished, result: unknown): Promise<void> {
     const { order, call, startedMs } = called;
+    this.#underWay.awaits(order);
     let value: unknown;
     try {
       value = await this.unfinished.settled(call.source, result);
@@ -432,9 +447,8 @@ export class ExecutorRuntime {
   }
 
   #endTask(order: Order): void {
-    if (order.kind !== "task") return;
-    this.#task = undefined;
-    this.driver.objects.endTask();
+    this.#underWay.ended(order);
+    if (order.kind === "task") this.driver.objects.endTask();
   }
 
   /** Nothing else will finish this turn if no lane is busy; else wait for the turn's end. */
@@ -455,8 +469,3 @@ export class ExecutorRuntime {
     if (!this.#host.outcomes.isEmpty) this.#host.flush();
   }
 }
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  isObject(value) && "then" in value && typeof value.then === "function";

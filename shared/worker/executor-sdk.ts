@@ -1,17 +1,21 @@
+import type { CurrentTask } from "../driver/current-task.ts";
 import type { Driver } from "../driver/driver.ts";
 import { Mesh, type Packaging } from "../driver/mesh.ts";
 import { ObjectRef } from "../driver/object-ref.ts";
 import { ERROR_CODES, MeshError } from "../errors.ts";
 import type { CallableId, TaskId } from "../ids.ts";
 import { keyOfDefine } from "../protocol/define-key.ts";
+import type { Order } from "./executor-api.ts";
 import type { Callables } from "./executor-callables.ts";
+import type { OrdersUnderWay } from "./orders-under-way.ts";
 
 /** What the code of an executor that uses the mesh needs of it. */
 export interface SdkHost {
   readonly driver: Driver;
   readonly callables: Callables;
-  /** What runs now, if it is a task. */
-  currentTask(): TaskId | undefined;
+  readonly underWay: OrdersUnderWay;
+  /** The class of the actor that a call is for. */
+  classOf(order: Order): CallableId | undefined;
   /** Whichever actor of the class lives here. */
   actorOf(callable: CallableId): TaskId | undefined;
   /** End an actor when what it runs is done. */
@@ -39,11 +43,30 @@ export class ExecutorSdk {
     return OUR_SDK.test(specifier);
   }
 
-  /** The module, as the code of this callable sees it. */
-  moduleFor(callable: CallableId) {
+  /**
+   * The module, as the code of this callable sees it.
+   * @param began what imports it, if that has not awaited anything yet: later nobody can tell.
+   */
+  moduleFor(callable: CallableId, began?: Order) {
     const connect = (url?: string): Promise<Mesh> => this.#connect(callable, url);
     const exitActor = (instance: unknown): void => this.#host.exitActor(instance);
-    return { connect, exitActor, ObjectRef, MeshError, ERROR_CODES };
+    const currentTask = (): CurrentTask => this.#currentTask(callable, began);
+    return { connect, currentTask, exitActor, ObjectRef, MeshError, ERROR_CODES };
+  }
+
+  #currentTask(callable: CallableId, began: Order | undefined): CurrentTask {
+    const { callables, underWay, classOf } = this.#host;
+    const order = underWay.find(callable, began, classOf);
+    const name = callables.nameOf(callable);
+    if (order === "several") {
+      const message = `several calls of "${name}" are under way, and which one asks for currentTask is not known: import "manta" before the first await of the method`;
+      throw new MeshError("INVALID_ARGUMENT", message);
+    }
+    if (order) return underWay.viewOf(order, name);
+    throw new MeshError(
+      "TASK_CANCELLED",
+      `what asks for currentTask has ended: a part of "${name}"`,
+    );
   }
 
   forget(callables: readonly CallableId[]): void {
@@ -64,7 +87,8 @@ export class ExecutorSdk {
   }
 
   #parentOf(callable: CallableId): () => TaskId {
-    const { callables, currentTask, actorOf } = this.#host;
+    const { callables, underWay, actorOf } = this.#host;
+    const currentTask = () => underWay.task?.task;
     const name = callables.nameOf(callable);
     const isActor = callables.definition(callable)?.kind === "actor-class";
     const current = currentTask();

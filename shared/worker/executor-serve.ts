@@ -148,7 +148,8 @@ function receive(
   } else if (message.type === "news") runtime.driver.receive(message.news!);
   else if (message.type === "answered") {
     runtime.port.answered(message.request!, message.answer, message.error);
-  } else if (message.type === "store") stored.set(message.object!, message.bytes!);
+  } else if (message.type === "abort") runtime.abort(message.key!, message.actor);
+  else if (message.type === "store") stored.set(message.object!, message.bytes!);
   else if (message.type === "drop") for (const object of message.objects!) stored.delete(object);
 }
 

@@ -53,7 +53,14 @@ export interface DropMessage {
   readonly type: "drop";
   readonly objects: readonly ObjectId[];
 }
-export type AgentMessage = RunMessage | StoreMessage | DropMessage | NestedNews;
+/** Nobody wants the outcome of this order any more. */
+export interface AbortMessage {
+  readonly type: "abort";
+  readonly key: string;
+  /** Set if it is a call. */
+  readonly actor?: ActorId;
+}
+export type AgentMessage = RunMessage | StoreMessage | DropMessage | AbortMessage | NestedNews;
 
 /** Everything that an executor has to report of one turn. executor-messages.ts has the schema. */
 export interface OutcomesMessage {

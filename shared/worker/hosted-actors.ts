@@ -22,6 +22,8 @@ export interface HostedActorsOptions {
   readonly jobs: JobsHere;
   /** Have a call run. */
   order(call: Call, caller: PeerId, settle: (outcome: Outcome) => void): void;
+  /** Its caller gave the call up that was to have this result. */
+  cancel(caller: PeerId, result: ObjectId): void;
   /** Calls of it that were not started are for its next life. */
   leaves(actor: ActorId): void;
   log(text: string): void;
@@ -46,6 +48,7 @@ export class HostedActors {
     this.#host = new ActorHost({
       links: peer.links,
       execute: (call, from, done) => this.#execute(call, from, done),
+      cancel: (from, result) => options.cancel(from, result),
     });
     this.#keeper = new ActorKeeper({
       clock,

@@ -70,7 +70,7 @@ export class NestedWork {
   /** @throws MeshError `PROTOCOL_VIOLATION` if the executor may not say that. */
   receive(
     executor: ExecutorId,
-    message: Exclude<NestedMessage, { type: "blocked" | "resumed" }>,
+    message: Exclude<NestedMessage, { type: "blocked" | "resumed" | "signal-taken" }>,
   ): void {
     switch (message.type) {
       case "mesh":
@@ -80,6 +80,9 @@ export class NestedWork {
       case "call":
         this.#requireOwn(executor, message.result);
         return void this.#call(executor, message);
+      case "cancel-call":
+        this.#requireOwn(executor, message.result);
+        return void this.#caller.cancel(message.actor, message.result);
       case "forget-actor":
         return this.#forgetActor(executor, message.actor);
       default:
@@ -167,6 +170,7 @@ export class NestedWork {
       case "submit":
         return this.#submit(executor, message);
       case "cancel-task":
+        return this.#cancelTask(executor, message);
       case "end-actor":
         if (message.parent && this.#runs(executor, message.parent)) session.send(message);
         return;
@@ -185,8 +189,7 @@ export class NestedWork {
       case "locate-object":
         return this.#locate(executor, message.object);
       case "query": {
-        const request = this.#queriesMade++;
-        this.#queries.set(request, { executor, request: message.request });
+        const request = this.#asks(executor, message.request);
         return session.send(this.#made(executor, { ...message, request }));
       }
       default:
@@ -201,6 +204,27 @@ export class NestedWork {
   ): Message {
     const { jobs, state } = this.#options;
     return { ...message, jobs: jobs.makersOn(state(), executor).jobs };
+  }
+
+  /** The number of a question as the coordinator hears it. */
+  #asks(executor: ExecutorId, request: number): number {
+    const number = this.#queriesMade++;
+    this.#queries.set(number, { executor, request });
+    return number;
+  }
+
+  #cancelTask(executor: ExecutorId, message: MessageOf<"cancel-task">): void {
+    const { parent, request } = message;
+    if (!parent || !this.#runs(executor, parent)) {
+      if (request === undefined) return;
+      const text = "it was not cancelled: the task that asked for it has ended";
+      const error: WireError = { code: "TASK_CANCELLED", message: text };
+      const news = { type: "answer", request, error } as const;
+      return this.#options.tell(executor, { type: "news", news });
+    }
+    const { session } = this.#options.peer;
+    if (request === undefined) return session.send(message);
+    session.send({ ...message, request: this.#asks(executor, request) });
   }
 
   #define(executor: ExecutorId, given: MessageOf<"define">): void {

@@ -85,6 +85,14 @@ export class OrderBook {
     });
   }
 
+  /** The call that is to give this result, if it is open. Rare, so nothing is kept to find it by. */
+  keyOfCall(caller: PeerId, result: ObjectId): OrderKey | undefined {
+    for (const [key, { call }] of this.#orders) {
+      if (call?.result === result && call.caller === caller) return key;
+    }
+    return undefined;
+  }
+
   get(key: OrderKey): OpenOrder | undefined {
     return this.#orders.get(key);
   }

@@ -58,6 +58,10 @@ function checkFirst(
   if (key === undefined) return;
   const ranForMs = atMs - executor.progressAtMs;
   const order = state.orders.get(key);
+  if (executor.stopAtMs !== undefined) {
+    if (atMs >= executor.stopAtMs) stopPool(state, executor, effects);
+    return;
+  }
   if (order?.kind === "task" && order.timeoutMs !== undefined && ranForMs > order.timeoutMs) {
     const error = timedOut(order, state.settings.workerName);
     settle(state, order, failed(key, error, ranForMs), effects);

@@ -37,6 +37,7 @@ export function spawn(
     progressAtMs: atMs,
     reserved: undefined,
     blocked: false,
+    stopAtMs: undefined,
     overtaken: false,
     actors: new Set(),
     endings: new Map(),
@@ -131,6 +132,7 @@ export function proceed(
 ): void {
   unblock(state, executor);
   executor.progressAtMs = atMs;
+  executor.stopAtMs = undefined;
   if (executor.overtaken) {
     executor.overtaken = false;
     for (const key of executor.queue) reclaim(state, state.orders.get(key));

@@ -39,6 +39,11 @@ export const cancelled = (order: TaskOrder, worker: string, why: string): WireEr
 export const recalled = (order: TaskOrder, worker: string): WireError =>
   failure("TASK_CANCELLED", `${label(order)} had not started on worker ${worker}`, {});
 
+export const callCancelled = (actor: ActorId, worker: string): WireError =>
+  failure("TASK_CANCELLED", `a call of actor ${actor} on worker ${worker} was cancelled`, {
+    actor,
+  });
+
 export const tooDemanding = (order: TaskOrder, worker: string): WireError =>
   failure(
     "INTERNAL",

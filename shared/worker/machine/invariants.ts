@@ -66,6 +66,7 @@ function checkExecutors(state: MachineState): void {
     invariant((executor.reserved !== undefined) === (pool && queue.size > 0), `${id}: reserves`);
     invariant(executor.ready || !pool || queue.size === 0, `${id}: has tasks before it is ready`);
     invariant(!pool || queue.size <= PIPELINE_MAX, `${id}: too many orders`);
+    invariant(executor.stopAtMs === undefined || executor.reserved, `${id}: nothing to stop`);
     invariant(!executor.blocked || executor.reserved, `${id}: blocked without a task`);
     invariant(pool === (executor.actors.size === 0) || role === "light-actors", `${id}: actors`);
     for (const actor of executor.actors) {

@@ -81,6 +81,7 @@ function leastBusy(
     const { reserved, queue } = executor;
     if (reserved?.demandsKey !== order.demandsKey || !isShort(state, reserved)) continue;
     if (queue.size >= (best?.queue.size ?? depth) || executor.blocked) continue;
+    if (executor.stopAtMs !== undefined) continue;
     if (atMs - executor.progressAtMs > PIPELINE_STALL_MS) continue;
     if (!order.executors.has(executor.id)) best = executor;
   }

@@ -1,6 +1,5 @@
 import { invariant } from "../../errors.ts";
 import type { ActorId, TaskId } from "../../ids.ts";
-import type { WireError } from "../../protocol/schema.ts";
 import {
   addCall,
   disposeIfDone,
@@ -10,14 +9,14 @@ import {
   retireActor,
   startCalls,
 } from "./actors.ts";
+import { cancel, cancelCall } from "./cancelling.ts";
 import { demandsKey, fits, noAmounts } from "./amounts.ts";
-import { block, executorDied, keepWarm, proceed, stopPool, unblock } from "./executors.ts";
+import { block, executorDied, keepWarm, proceed, unblock } from "./executors.ts";
 import { actorReplaced, cancelled, failed, recalled, tooDemanding } from "./failures.ts";
 import { addOrder, giveBack, makeReady, settle, startFetches, takeWaiting } from "./orders.ts";
 import { startReady } from "./placement.ts";
 import { checkDeadlines } from "./deadlines.ts";
-import type { CallOrder, ExecutorRecord, MachineEffect, MachineEvent } from "./types.ts";
-import type { MachineState, OrderRecord, TaskOrder } from "./types.ts";
+import type { CallOrder, MachineEffect, MachineEvent, MachineState, TaskOrder } from "./types.ts";
 
 type EventOf<Type> = Extract<MachineEvent, { type: Type }>;
 type Handler<Type> = (state: MachineState, event: EventOf<Type>, effects: MachineEffect[]) => void;
@@ -61,11 +60,21 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
     else if (order.missing.size === 0) makeReady(state, order, false);
   },
 
-  "run-cancelled"(state, { task, attempt, atMs }, effects) {
+  "run-cancelled"(state, { task, attempt, isGraceful, atMs }, effects) {
     const order = state.orders.get(state.tasks.get(task) ?? "");
     if (!order || order.kind === "call" || order.attempt !== attempt) return;
     const error = cancelled(order, state.settings.workerName, "as asked");
-    cancel(state, order, { error, atMs }, effects);
+    cancel(state, order, { error, atMs, isGraceful }, effects);
+  },
+
+  "signal-taken"(state, { executor, key }) {
+    const order = state.orders.get(key);
+    const isFirst = state.executors.get(executor)?.queue.first === key;
+    if (isFirst && order?.kind === "task") order.hasSignal = true;
+  },
+
+  "call-cancelled"(state, { key }, effects) {
+    cancelCall(state, key, effects);
   },
 
   "runs-recalled"(state, { tasks }, effects) {
@@ -223,32 +232,8 @@ const newOrder = (event: EventOf<"run-ordered">): TaskOrder => ({
   demandsKey: demandsKey(event.demands),
   timeoutMs: event.timeoutMs,
   isUnordered: event.isUnordered ?? false,
+  hasSignal: false,
 });
-
-/** End an order wherever it is. If it is what an executor runs now, that executor ends too. */
-function cancel(
-  state: MachineState,
-  order: TaskOrder,
-  { error, atMs }: { readonly error: WireError; readonly atMs: number },
-  effects: MachineEffect[],
-): void {
-  settle(state, order, failed(order.key, error), effects);
-  for (const id of order.executors) {
-    const executor = state.executors.get(id);
-    if (executor?.role === "tasks") stopIfRunning(state, executor, order, effects);
-  }
-  const actor = state.actors.get(order.task as string as ActorId);
-  if (actor?.creating === order) retireActor(state, actor, { error, atMs }, effects);
-}
-
-function stopIfRunning(
-  state: MachineState,
-  executor: ExecutorRecord,
-  order: OrderRecord,
-  effects: MachineEffect[],
-): void {
-  if (executor.queue.first === order.key) stopPool(state, executor, effects);
-}
 
 function finishCreation(
   state: MachineState,

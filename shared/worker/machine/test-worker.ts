@@ -70,6 +70,8 @@ export const short = (effects: readonly MachineEffect[]): string[] =>
     switch (effect.type) {
       case "give-order":
         return `give ${effect.key} ${effect.executor}`;
+      case "abort-order":
+        return `abort ${effect.key} ${effect.executor}`;
       case "report-task":
         return `report ${effect.order.task} ${effect.outcome.error?.code ?? "done"}`;
       case "return-task":

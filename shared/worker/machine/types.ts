@@ -49,6 +49,8 @@ export interface TaskOrder extends OrderBase {
   readonly timeoutMs: number | undefined;
   /** Of an actor: a call that has its arguments need not wait for those before it. */
   readonly isUnordered: boolean;
+  /** Its code has asked for the signal that tells it to end. */
+  hasSignal: boolean;
 }
 
 export interface CallOrder extends OrderBase {
@@ -73,6 +75,8 @@ export interface ExecutorRecord {
   reserved: TaskOrder | undefined;
   /** Its code waits for an object, so its CPUs are lent to others meanwhile. */
   blocked: boolean;
+  /** Its first order was cancelled, and has until then to end by itself. */
+  stopAtMs: number | undefined;
   /** Some of its queue was handed on because its first order took long. */
   overtaken: boolean;
   readonly actors: Set<ActorId>;
@@ -164,7 +168,17 @@ export type MachineEvent = { readonly atMs: number } & (
       /** Known before it starts: an argument failed. It is reported as it is. */
       readonly refusal?: WireError;
     }
-  | { readonly type: "run-cancelled"; readonly task: TaskId; readonly attempt: number }
+  | {
+      readonly type: "run-cancelled";
+      readonly task: TaskId;
+      readonly attempt: number;
+      /** Code that heeds its signal is given time to end by itself. */
+      readonly isGraceful?: boolean | undefined;
+    }
+  /** The code of an order asked for the signal that tells it to end. */
+  | { readonly type: "signal-taken"; readonly executor: ExecutorId; readonly key: OrderKey }
+  /** Its caller gave the call up. */
+  | { readonly type: "call-cancelled"; readonly key: OrderKey }
   /** Others are idle: what has not started may go to them. */
   | { readonly type: "runs-recalled"; readonly tasks: readonly (readonly [TaskId, number])[] }
   | {
@@ -198,6 +212,14 @@ export type MachineEffect =
   /** Nothing that this executor says later counts. */
   | { readonly type: "stop-executor"; readonly executor: ExecutorId }
   | { readonly type: "give-order"; readonly executor: ExecutorId; readonly key: OrderKey }
+  /** Do not begin it; tell its code if it runs. */
+  | {
+      readonly type: "abort-order";
+      readonly executor: ExecutorId;
+      readonly key: OrderKey;
+      /** Set if it is a call. */
+      readonly actor?: ActorId;
+    }
   /** Its outcome, under this key, confirms that the actor's code does not block the executor. */
   | {
       readonly type: "end-actor";

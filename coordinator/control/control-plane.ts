@@ -42,6 +42,7 @@ import { Replicator } from "./replicator.ts";
 import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
 import { isAboutCopy, Sharing } from "./sharing.ts";
+import { tooLargeForAll } from "./store-limits.ts";
 import { mayLiveAgain, Submissions } from "./submissions.ts";
 import {
   requireOfJob,
@@ -403,7 +404,8 @@ export class ControlPlane {
     // An effect before this one in the queue may have ended the task.
     if (!payload || !define || !isCurrent(this.scheduler, task, attempt)) return;
     const missing = this.submissions.pendingOf(payload.dependencies);
-    if (missing.length > 0) {
+    // Or one was made since that nobody could have: taken back, the task fails with that.
+    if (missing.length > 0 || tooLargeForAll(this, payload.dependencies)) {
       const error: WireError = { code: "OBJECT_LOST", message: "an argument was lost" };
       return this.submissions.takeBack(worker, { task, attempt, error });
     }

@@ -66,3 +66,32 @@ test("if who was asked leaves, another is asked; a freed object's hash is forgot
   mesh.release("w", object);
   expect(mesh.plane.sharing.digests.of(object)).toBeUndefined();
 });
+
+test("of one peer a few hashes are wanted at a time; the others wait until it has answered, or are freed", () => {
+  const mesh = meshOf("w");
+  mesh.worker("t1", undefined, { runtime: "browser" });
+  const objects = Array.from({ length: 12 }, (_, n) => `d.${n + 1}` as ObjectId);
+  for (const each of objects) {
+    mesh.put("d", each, { inline: false });
+    mesh.sent();
+    mesh.receive("t1", { type: "copy-added", object: each });
+  }
+  const wanted = (): string[] =>
+    mesh
+      .sent()
+      .flatMap(([, message]) => (message.type === "digest-wanted" ? [message.object] : []));
+  expect(wanted()).toEqual([]);
+  const next = (event: () => void): string[] => {
+    mesh.sent();
+    event();
+    return wanted();
+  };
+  const answered = (id: string) => () =>
+    mesh.receive("d", { type: "object-digest", object: id as ObjectId, digest });
+  expect(next(answered("d.1"))).toEqual(["d.9"]);
+  expect(next(() => mesh.release("d", "d.2"))).toEqual(["d.10"]);
+  // What waits and is freed is not asked for.
+  expect(next(() => mesh.release("d", "d.11"))).toEqual([]);
+  expect(next(answered("d.3"))).toEqual(["d.12"]);
+  expect(next(answered("d.4"))).toEqual([]);
+});

@@ -4,10 +4,18 @@ import { PIECE_BYTES, PIECE_DIGEST_BYTES } from "../../shared/protocol/limits.ts
 import type { DirectoryState, ObjectRecord } from "../directory/types.ts";
 import { isTrusted, type ControlPorts, type PeerRecord } from "./types.ts";
 
+interface Desk {
+  readonly asked: Set<ObjectId>;
+  readonly waiting: Set<ObjectId>;
+}
+
 interface Asked {
   readonly peer: PeerId;
   digest: Uint8Array<ArrayBuffer> | undefined;
 }
+
+/** Hashes that one peer is asked for at a time: it reads, and keeps in memory, what it hashes. */
+const ASKED_OF_PEER_MAX = 8;
 
 interface DigestPlane {
   readonly directory: DirectoryState;
@@ -23,6 +31,8 @@ export class Digests {
   readonly #plane: DigestPlane;
   readonly #ports: ControlPorts;
   readonly #asked = new Map<ObjectId, Asked>();
+  /** Of each peer: what it is asked for, and what waits until it has answered some of that. */
+  readonly #desks = new Map<PeerId, Desk>();
 
   constructor(plane: DigestPlane, ports: ControlPorts) {
     this.#plane = plane;
@@ -45,6 +55,7 @@ export class Digests {
     if (asked.peer !== from) {
       throw new MeshError("PROTOCOL_VIOLATION", `${from} was not asked for the hash of ${object}`);
     }
+    this.#leaveDesk(from, object);
     const pieces = Math.max(1, Math.ceil(record.sizeBytes / PIECE_BYTES));
     if (digest.length !== pieces * PIECE_DIGEST_BYTES) {
       this.#asked.delete(object);
@@ -64,7 +75,7 @@ export class Digests {
   copyGone(peer: PeerId, object: ObjectId): void {
     const asked = this.#asked.get(object);
     if (asked?.peer !== peer || asked.digest) return;
-    this.#asked.delete(object);
+    this.forget(object);
     const record = this.#plane.directory.objects.get(object);
     if (record?.phase === "sealed") this.#ask(record);
   }
@@ -73,10 +84,13 @@ export class Digests {
     for (const [object, asked] of this.#asked) {
       if (asked.peer === peer && !asked.digest) this.copyGone(peer, object);
     }
+    this.#desks.delete(peer);
   }
 
   forget(object: ObjectId): void {
+    const asked = this.#asked.get(object);
     this.#asked.delete(object);
+    if (asked && !asked.digest) this.#leaveDesk(asked.peer, object);
   }
 
   /** The places that can be named: without a hash, a copy is believed only if nobody trusted has one. */
@@ -92,7 +106,28 @@ export class Digests {
     const peer = record.locations.find((location) => this.#isTrusted(location)) ?? maker;
     if (peer === undefined) return;
     this.#asked.set(record.id, { peer, digest: undefined });
-    this.#ports.send(peer, { type: "digest-wanted", object: record.id }, 0);
+    const desk = this.#desks.get(peer) ?? { asked: new Set(), waiting: new Set() };
+    this.#desks.set(peer, desk);
+    desk.waiting.add(record.id);
+    this.#serve(peer, desk);
+  }
+
+  #serve(peer: PeerId, { asked, waiting }: Desk): void {
+    for (const object of waiting) {
+      if (asked.size >= ASKED_OF_PEER_MAX) return;
+      waiting.delete(object);
+      asked.add(object);
+      this.#ports.send(peer, { type: "digest-wanted", object }, 0);
+    }
+    if (asked.size === 0) this.#desks.delete(peer);
+  }
+
+  #leaveDesk(peer: PeerId, object: ObjectId): void {
+    const desk = this.#desks.get(peer);
+    if (!desk) return;
+    desk.waiting.delete(object);
+    desk.asked.delete(object);
+    this.#serve(peer, desk);
   }
 
   #isTrusted(peer: PeerId): boolean {

@@ -8,7 +8,7 @@ export function objectStateOf(record: ObjectRecord): ObjectState {
   const { id: object, sizeBytes } = record;
   if (record.error) return { object, error: record.error };
   if (record.inline) return { object, sizeBytes, inline: record.inline };
-  return { object, sizeBytes, locations: [...record.locations] };
+  return { object, sizeBytes, locations: [...record.locations], version: record.version };
 }
 
 /** A value as its maker reported it: inline, or in its own store. */
@@ -18,6 +18,7 @@ export function sealedFrom(
     readonly inline?: Uint8Array<ArrayBuffer>;
     readonly contained?: readonly ObjectId[];
     readonly ranForMs?: number;
+    readonly attempt?: number;
   },
   storedBy: PeerId,
   madeBy: PeerId | undefined,
@@ -30,6 +31,7 @@ export function sealedFrom(
     contained: report.contained ?? [],
     madeBy,
     replicas,
+    version: report.attempt ?? 0,
     costMs: report.ranForMs,
   };
 }

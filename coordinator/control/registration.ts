@@ -12,7 +12,7 @@ import { nestedClassOf } from "./nested-tasks.ts";
  * token of the role contribute may call itself either.
  */
 export function peerRecordOf(peer: PeerId, hello: Hello, joinedMs: number): PeerRecord {
-  const { role, runtime, name, webrtc, directUrl, capacity, labels } = hello;
+  const { role, runtime, name, webrtc, directUrl, capacity, labels, storeBytesMax } = hello;
   return {
     peer,
     role,
@@ -22,6 +22,7 @@ export function peerRecordOf(peer: PeerId, hello: Hello, joinedMs: number): Peer
     webrtc,
     capacity,
     labels: { ...labels, runtime },
+    storeBytesMax,
     joinedMs,
     defined: new Set(),
     links: [],

@@ -60,7 +60,8 @@ export class Sharing {
         this.#direct({ type: "copy-added", peer, object });
         return this.digests.copyAt(from, object);
       case "copy-lost":
-        return this.#direct({ type: "copy-lost", peer, object });
+        this.#direct({ type: "copy-lost", peer, object });
+        return this.digests.copyGone(peer, object);
       case "copy-kept":
         this.#direct({ type: "copy-kept", peer, object });
         return this.#plane.replicator.answered(peer, object, true);

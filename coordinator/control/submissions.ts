@@ -34,6 +34,7 @@ import { nearTo } from "./near.ts";
 import { ownText } from "./own-text.ts";
 import { planRemake } from "./remake.ts";
 import { SavedStates } from "./saved-states.ts";
+import { tooLargeForAll } from "./store-limits.ts";
 import type { Payload, PeerRecord } from "./types.ts";
 
 /** Most tasks have no refs: nothing is made to say so. */
@@ -46,6 +47,7 @@ const idsIn = ({ objects }: DirectoryState, ids: readonly ObjectId[]): readonly 
 interface Plane {
   readonly scheduler: SchedulerState;
   readonly directory: DirectoryState;
+  readonly peers: ReadonlyMap<PeerId, PeerRecord>;
   readonly callables: ReadonlyMap<CallableId, Define>;
   readonly actors: ActorRegistry;
   readonly detached: DetachedClasses;
@@ -350,6 +352,10 @@ export class Submissions {
       const record = objects.get(object);
       if (!record) return freed(object);
       if (record.phase === "failed") return record.error;
+    }
+    if (dependencies.length > 0) {
+      const tooLarge = tooLargeForAll(this.#plane, dependencies);
+      if (tooLarge) return tooLarge;
     }
     const missing = contained.find((object) => !objects.has(object));
     return missing && freed(missing);

@@ -40,6 +40,8 @@ export interface PeerRecord {
   readonly webrtc: boolean;
   readonly capacity: Demands | undefined;
   readonly labels: Labels;
+  /** The largest object that its store takes, if it says so. */
+  readonly storeBytesMax: number | undefined;
   readonly joinedMs: number;
   /** Callables this worker has been told of. */
   readonly defined: Set<string>;

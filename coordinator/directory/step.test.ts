@@ -8,7 +8,7 @@ const [d, w1, w2] = ["d", "w1", "w2"] as PeerId[] as [PeerId, PeerId, PeerId];
 const [a, b, c] = ["d.a", "d.b", "d.c"] as ObjectId[] as [ObjectId, ObjectId, ObjectId];
 
 /** A directory whose invariants are checked after each event. */
-const ONCE = { replicas: 1, costMs: undefined };
+const ONCE = { replicas: 1, version: 0, costMs: undefined };
 
 class TestDirectory {
   readonly state = emptyDirectoryState();

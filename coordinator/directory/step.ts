@@ -163,6 +163,7 @@ function create(state: DirectoryState, object: ObjectId): ObjectRecord {
     locations: NOBODY,
     keepers: NOBODY,
     replicas: 1,
+    version: 0,
     costMs: undefined,
     error: undefined,
     holds: 0,
@@ -200,6 +201,7 @@ function seal(state: DirectoryState, record: ObjectRecord, value: Sealed): void 
   record.inline = value.inline;
   record.madeBy = value.madeBy;
   record.replicas = value.replicas;
+  record.version = value.version;
   record.costMs = value.costMs;
   state.inlineBytes += value.inline?.byteLength ?? 0;
   if (value.location && !value.inline) {

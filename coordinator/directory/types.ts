@@ -16,6 +16,8 @@ export interface ObjectRecord {
   keepers: readonly PeerId[];
   /** How many should. */
   replicas: number;
+  /** Which making of it: the attempt of its task, 0 if no task made it. */
+  version: number;
   /** How long its task took; unset if no task made it. */
   costMs: number | undefined;
   error: WireError | undefined;
@@ -61,6 +63,7 @@ export interface Sealed {
   readonly contained: readonly ObjectId[];
   readonly madeBy: PeerId | undefined;
   readonly replicas: number;
+  readonly version: number;
   readonly costMs: number | undefined;
 }
 

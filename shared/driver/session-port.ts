@@ -68,7 +68,7 @@ export class SessionPort implements MeshPort {
   }
 
   keep(object: ObjectId, value: EncodedValue): void {
-    this.#supply.keep(object, value.toBytes(), this.peer.jobKey);
+    this.#supply.keep(object, value.toBytes(), { jobKey: this.peer.jobKey });
   }
 
   whenStored(object: ObjectId): Promise<void> {

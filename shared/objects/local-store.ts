@@ -9,6 +9,14 @@ import { StorePlan, type RoomRequest } from "./store-plan.ts";
 /** Sealed bytes of an object. In Node they may be in a SharedArrayBuffer. */
 export type StoredBytes = Uint8Array<ArrayBufferLike>;
 
+/** What an object's bytes do not tell: without, nobody else may read it, and any version of it fits. */
+export interface Provenance {
+  /** Of the job that it belongs to: other peers read it with this. */
+  readonly jobKey?: JobKey | undefined;
+  /** Which making of it: the attempt of its task. */
+  readonly version?: number | undefined;
+}
+
 /** One object of the store, to be read in pieces. It can be read until it is closed, even if freed. */
 export interface StoredObject {
   readonly sizeBytes: number;
@@ -69,8 +77,7 @@ export class LocalStore {
   readonly #plan: StorePlan;
   readonly #clock: Clock;
   readonly #bytes = new Map<StoreEntry, StoredBytes>();
-  /** Who may read each object. */
-  readonly #jobKeys = new WeakMap<StoreEntry, JobKey>();
+  readonly #provenance = new WeakMap<StoreEntry, Provenance>();
   readonly #waiting = new Map<ObjectId, Waiter[]>();
   readonly #loading = new Map<StoreEntry, Promise<StoredBytes | undefined>>();
   readonly #letGoBytes = { minor: 0, major: 0 };
@@ -133,20 +140,19 @@ export class LocalStore {
   /**
    * Keep an object. Objects are immutable, so one that is already here stays as it is. Without a
    * reservation the store may exceed its limit while it makes room.
-   * @param jobKey of the job that it belongs to: other peers read it with this.
    * @throws MeshError `OBJECT_TOO_LARGE` or `STORE_FULL`; the store is unchanged then.
    */
-  put(object: ObjectId, bytes: StoredBytes, jobKey?: JobKey): void {
+  put(object: ObjectId, bytes: StoredBytes, provenance?: Provenance): void {
     const entry = this.#plan.put(object, bytes.byteLength, this.#clock.nowMs());
     if (entry) this.#bytes.set(entry, bytes);
-    if (entry && jobKey) this.#jobKeys.set(entry, jobKey);
+    if (entry && provenance) this.#provenance.set(entry, provenance);
     this.#perform();
   }
 
-  /** Of the job that an object here belongs to, if that is known. */
-  jobKeyOf(object: ObjectId): JobKey | undefined {
+  /** What was said of an object that is here when it was put. */
+  provenanceOf(object: ObjectId): Provenance {
     const entry = this.#plan.get(object);
-    return entry && this.#jobKeys.get(entry);
+    return (entry && this.#provenance.get(entry)) ?? {};
   }
 
   /**

@@ -59,12 +59,15 @@ export class MeshPeer {
   readonly #relay: RelayHub;
   readonly #clock: Clock;
   readonly #store: LocalStore;
+  #digesting: Promise<void> = Promise.resolve();
   /** What the coordinator was asked for and has not answered. */
   readonly #introductions = new Map<PeerId, Introducing>();
 
   /** @throws MeshError what the coordinator refused this peer for. */
   static async join(options: MeshPeerOptions): Promise<MeshPeer> {
-    const session = await CoordinatorSession.open(options.transport, options.hello, options.clock);
+    const { transport, store, clock } = options;
+    const hello = { storeBytesMax: store.bytesMax, ...options.hello };
+    const session = await CoordinatorSession.open(transport, hello, clock);
     return new MeshPeer(session, options);
   }
 
@@ -120,7 +123,7 @@ export class MeshPeer {
       onMessage: (message) => {
         if (message.type === "introduction") {
           this.#introductions.get(message.peer)?.arrived(message);
-        } else if (message.type === "digest-wanted") void this.#tellDigest(message.object);
+        } else if (message.type === "digest-wanted") this.#digestWanted(message.object);
         else if (message.type === "peer-left") this.#peerLeft(message.peer);
         else onBusiness(message);
       },
@@ -148,6 +151,11 @@ export class MeshPeer {
     this.#introductions.set(peer, { result, arrived });
     this.session.send({ type: "introduce-me", peer });
     return result;
+  }
+
+  /** One after the other: each stays in memory while it is hashed. */
+  #digestWanted(object: ObjectId): void {
+    this.#digesting = this.#digesting.then(() => this.#tellDigest(object));
   }
 
   async #tellDigest(object: ObjectId): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import { isTrusted, type ObjectId, type PeerId } from "../ids.ts";
-import type { LocalStore, StoredBytes } from "../objects/local-store.ts";
+import type { LocalStore, Provenance, StoredBytes } from "../objects/local-store.ts";
 import { isPiece } from "../objects/piece-digests.ts";
 import { FETCH_PRIORITY_MAX, PIECE_BYTES, PIECE_DIGEST_BYTES } from "../protocol/limits.ts";
 import type { ChunkHeader, LinkMessage } from "../protocol/link-messages.ts";
@@ -9,7 +9,6 @@ import type { SourceFault } from "../protocol/copy-messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { reasonOf } from "./deadline.ts";
 import type { CloseReason } from "../transport/transport.ts";
-import type { JobKey } from "../protocol/schema.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
 import { ObjectServer, type Servable } from "./object-server.ts";
@@ -47,7 +46,7 @@ export interface ObjectExchangeOptions {
 }
 
 /** What is known of an object that is elsewhere. */
-export interface Whereabouts {
+export interface Whereabouts extends Provenance {
   readonly sizeBytes: number;
   /** Peers with a whole copy. */
   readonly locations: readonly PeerId[];
@@ -55,8 +54,6 @@ export interface Whereabouts {
   readonly partialLocations?: readonly PeerId[];
   /** Of each piece: what comes from peers that are not trusted is compared with it. */
   readonly digest?: Uint8Array;
-  /** Of its job: opens the stores of those who have it. */
-  readonly jobKey?: JobKey;
 }
 
 export interface FetchOptions {
@@ -114,7 +111,6 @@ export class ObjectExchange {
     const known = this.#transferOf(object, whereabouts);
     const transfer = known ?? this.#begin(object, whereabouts, options);
     const sources = this.#sourcesIn(whereabouts);
-    transfer.jobKey ??= whereabouts.jobKey;
     transfer.priority = Math.min(transfer.priority, options.priority ?? FETCH_PRIORITY_MAX);
     const result = this.#join(transfer, options.signal);
     if (known && !known.plan.isChecked) this.#keepBelieved(sources);
@@ -123,11 +119,13 @@ export class ObjectExchange {
   }
 
   /** The transfer to join: not one of another version, which was lost and made again since. */
-  #transferOf(object: ObjectId, { sizeBytes, digest }: Whereabouts): Transfer | undefined {
+  #transferOf(object: ObjectId, whereabouts: Whereabouts): Transfer | undefined {
+    const { sizeBytes, digest, version } = whereabouts;
     const transfer = this.#transfers.get(object);
     if (!transfer) return undefined;
     const isSame =
       transfer.plan.sizeBytes === sizeBytes &&
+      transfer.provenance.version === version &&
       (!digest || !transfer.digest || areEqual(digest, transfer.digest));
     if (isSame) return transfer;
     const text = `${object} was made again while it was on its way here; fetch it again`;
@@ -143,7 +141,7 @@ export class ObjectExchange {
   }
 
   #begin(object: ObjectId, whereabouts: Whereabouts, options: FetchOptions): Transfer {
-    const { sizeBytes, digest, jobKey } = whereabouts;
+    const { sizeBytes, digest, jobKey, version } = whereabouts;
     this.#options.store.assertRoom(object, sizeBytes);
     if (this.#transfers.size >= TRANSFERS_MAX) {
       throw new MeshError(
@@ -158,7 +156,12 @@ export class ObjectExchange {
       isChecked: digest?.length === pieceCountOf(sizeBytes) * PIECE_DIGEST_BYTES,
     });
     const { allocate, priority = FETCH_PRIORITY_MAX } = options;
-    const transfer = new Transfer(object, plan, { priority, allocate, digest, jobKey });
+    const transfer = new Transfer(object, plan, {
+      priority,
+      allocate,
+      digest,
+      provenance: { jobKey, version },
+    });
     this.#transfers.set(object, transfer);
     if (sizeBytes >= SWARM_BYTES_MIN) this.#options.onPartial?.(object, true);
     this.#tickLater(transfer);
@@ -244,13 +247,15 @@ export class ObjectExchange {
 
   #ask(transfer: Transfer, effect: Extract<PlanEffect, { type: "ask" }>): void {
     const { links, tickets } = this.#options;
-    const { object, priority, jobKey } = transfer;
+    const { object, priority, provenance } = transfer;
+    const { jobKey, version } = provenance;
     const { offset, endOffset, insists, peer } = effect;
     const link = links.openTo(peer);
     if (!link) return;
     const ticket = tickets?.toShow(link, object, jobKey);
     const request = { type: "fetch", object, offset, endOffset, priority } as const;
-    link.send({ ...request, ...(insists ? { insists } : {}), ...ticket });
+    const asked = version === undefined ? request : { ...request, version };
+    link.send({ ...asked, ...(insists ? { insists } : {}), ...ticket });
   }
 
   async #connect(transfer: Transfer, peer: PeerId): Promise<void> {
@@ -353,7 +358,7 @@ export class ObjectExchange {
     const transfer = this.#transfers.get(object);
     if (!transfer) return;
     if (offset === undefined) transfer.neighbours.delete(link.peer);
-    const { jobKey } = transfer;
+    const { jobKey } = transfer.provenance;
     if (error.code === "TICKET_REFUSED" && jobKey) tickets?.showAgain(link, jobKey.job);
     this.#dispatch(transfer, {
       type: "refused",
@@ -403,13 +408,14 @@ export class ObjectExchange {
     const { store } = this.#options;
     const sizeBytes = store.sizeOf(object);
     if (sizeBytes === undefined) return this.#transfers.get(object)?.servable();
-    const jobKey = store.jobKeyOf(object);
-    return { sizeBytes, isPartial: false, jobKey, has: () => true, open: () => store.open(object) };
+    const provenance = store.provenanceOf(object);
+    const open = () => store.open(object);
+    return { sizeBytes, isPartial: false, provenance, has: () => true, open };
   }
 
   #done(transfer: Transfer): void {
     try {
-      this.#options.store.put(transfer.object, transfer.bytes, transfer.jobKey);
+      this.#options.store.put(transfer.object, transfer.bytes, transfer.provenance);
     } catch (error) {
       return this.#abandon(transfer, error as Error);
     }

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import type { ObjectId, PeerId } from "../ids.ts";
-import type { StoredObject } from "../objects/local-store.ts";
+import type { Provenance, StoredBytes, StoredObject } from "../objects/local-store.ts";
 import {
   ELSEWHERE_MAX,
   FETCH_PRIORITY_MAX,
@@ -9,8 +9,7 @@ import {
   RTC_CHUNK_BYTES,
   SOCKET_CHUNK_BYTES,
 } from "../protocol/limits.ts";
-import type { LinkMessage } from "../protocol/link-messages.ts";
-import type { JobKey } from "../protocol/schema.ts";
+import type { ChunkHeader, LinkMessage } from "../protocol/link-messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
@@ -23,6 +22,8 @@ import { Uploads, type Turn } from "./uploads.ts";
 const SENDING_MAX = 4;
 /** Ranges that wait for their turn on one link; a request beyond is refused. */
 const WAITING_MAX = REFS_PER_MESSAGE_MAX;
+/** A reader that takes nothing for so long is served no more until it does. */
+const UNREAD_MS_MAX = 30_000;
 /** Copies of a piece that leave the peer that has all of it before others are referred; and one that
  *  is receiving it. */
 const COPIES_OF_WHOLE_MAX = 1;
@@ -35,8 +36,8 @@ export interface Servable {
   readonly sizeBytes: number;
   /** Whether the object is still on its way here. */
   readonly isPartial: boolean;
-  /** Of its job: who asks must show a ticket signed with it. */
-  readonly jobKey: JobKey | undefined;
+  /** Of which job: who asks must show a ticket signed with its key; and which version it is. */
+  readonly provenance: Provenance;
   has(offset: number): boolean;
   /** To read it; `undefined` if it is gone. Close it: what is open cannot make room for others. */
   open(): StoredObject | undefined;
@@ -59,6 +60,8 @@ export interface ObjectServerOptions {
 export class ObjectServer {
   readonly #options: ObjectServerOptions;
   readonly #queues = new Map<Link, Uploads>();
+  /** Links whose other end does not read. */
+  readonly #stalled = new Set<Link>();
   readonly #ledger = new UploadLedger();
 
   constructor(options: ObjectServerOptions) {
@@ -71,20 +74,26 @@ export class ObjectServer {
     links.onDown((link) => {
       this.#queues.get(link)?.close();
       this.#queues.delete(link);
+      this.#stalled.delete(link);
     });
   }
 
   #request(link: Link, message: Fetch): void {
-    const { object, offset, job, ticket } = message;
+    const { object, offset, version, job, ticket } = message;
     const { tickets } = this.#options;
     if (job && ticket) tickets?.show(link, { job, ticket });
     const servable = this.#options.find(object);
     if (!servable) return this.#missing(link, object);
     try {
-      tickets?.require(link, object, servable.jobKey);
+      tickets?.require(link, object, servable.provenance.jobKey);
     } catch (error) {
       this.#options.onTrespass(object, link.peer);
       return refuse(link, object, error);
+    }
+    const here = servable.provenance.version;
+    if (version !== undefined && here !== undefined && version !== here) {
+      const text = `${object} was made more than once: version ${here} is here, not ${version}`;
+      return refuse(link, object, new MeshError("OBJECT_FREED", text, { object }));
     }
     const { sizeBytes } = servable;
     const { endOffset = sizeBytes, priority = FETCH_PRIORITY_MAX } = message;
@@ -103,6 +112,7 @@ export class ObjectServer {
       const text = `${elsewhere[0]} was sent these bytes just now; ask it first`;
       return refusePiece(link, message, new MeshError("QUOTA_EXCEEDED", text), elsewhere);
     }
+    if (this.#stalled.has(link)) return refuse(link, object, unread(link, object));
     const queue = this.#queueOf(link);
     if (queue.waiting >= WAITING_MAX) {
       const text = `${WAITING_MAX} requests wait on this link; fetch fewer objects at once`;
@@ -133,7 +143,7 @@ export class ObjectServer {
   }
 
   #startNext(link: Link, queue: Uploads): void {
-    while (queue.sending < SENDING_MAX) {
+    while (queue.sending < SENDING_MAX && !this.#stalled.has(link)) {
       const turn = queue.next();
       if (!turn) return;
       void this.#send(link, turn)
@@ -162,12 +172,36 @@ export class ObjectServer {
         const read = stored.read(offset, length);
         // What is in memory leaves in this very turn.
         const bytes = read instanceof Uint8Array ? read : await read;
-        await link.sendChunk({ type: "chunk", object, offset, totalBytes }, bytes);
+        await this.#sendInTime(link, { type: "chunk", object, offset, totalBytes }, bytes);
         offset += length;
       } while (offset < range.endOffset && link.isOpen && !range.isStopped);
     } finally {
       stored.close();
     }
+  }
+
+  /** @throws MeshError `TIMEOUT` if the other end does not read: what is open here has to go. */
+  async #sendInTime(link: Link, header: ChunkHeader, bytes: StoredBytes): Promise<void> {
+    const { clock } = this.#options;
+    const sent = link.sendChunk(header, bytes);
+    let cancel = () => {};
+    const tooLong = new Promise<"unread">((resolve) => {
+      cancel = clock.after(UNREAD_MS_MAX, () => resolve("unread"));
+    });
+    const outcome = await Promise.race([sent, tooLong]).finally(cancel);
+    if (outcome !== "unread") return;
+    this.#stall(link, sent);
+    throw unread(link, header.object);
+  }
+
+  /** All that waits is refused: what would be begun now would be open until the other end reads. */
+  #stall(link: Link, sent: Promise<void>): void {
+    if (this.#stalled.has(link)) return;
+    this.#stalled.add(link);
+    const queue = this.#queueOf(link);
+    for (const object of queue.waitingObjects()) refuse(link, object, unread(link, object));
+    queue.close();
+    void sent.then(() => this.#stalled.delete(link));
   }
 
   #queueOf(link: Link): Uploads {
@@ -183,6 +217,13 @@ export class ObjectServer {
 /** The relay's window is small: short chunks keep it filled, and let control messages through. */
 const chunkBytesOn = ({ path }: Link): number =>
   path === "webrtc" || path === "relay" ? RTC_CHUNK_BYTES : SOCKET_CHUNK_BYTES;
+
+const unread = ({ peer }: Link, object: ObjectId): MeshError =>
+  new MeshError(
+    "TIMEOUT",
+    `${peer} took nothing of what it was sent for ${UNREAD_MS_MAX / 1_000} s; ask for ${object} again when it reads`,
+    { object },
+  );
 
 const refuse = (link: Link, object: ObjectId, error: unknown): void =>
   link.send({ type: "fetch-failed", object, error: toWireError(error) });

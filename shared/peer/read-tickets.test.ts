@@ -24,7 +24,7 @@ function meshOf() {
     TestPeer,
     TestPeer,
   ];
-  source.store.put(object, bytes, ours);
+  source.store.put(object, bytes, { jobKey: ours });
   return { mesh, source, reader, eve: hostile(mesh, "eve") };
 }
 
@@ -141,16 +141,16 @@ test("a ticket is shown again on a new link, and when it was not accepted", asyn
   await reader.exchange.fetch(object, whereabouts(ours), { allocate });
   mesh.cut(source.id, reader.id);
   const second = "d.2" as ObjectId;
-  source.store.put(second, bytes, ours);
+  source.store.put(second, bytes, { jobKey: ours });
   expect(await reader.exchange.fetch(second, whereabouts(ours), { allocate })).toEqual(bytes);
   // The object is of another job than the reader was told: refused, and right the next time.
   const third = "d.3" as ObjectId;
-  source.store.put(third, bytes, theirs);
+  source.store.put(third, bytes, { jobKey: theirs });
   const wrong = reader.exchange.fetch(third, whereabouts(ours), { allocate });
   await expect(wrong).rejects.toMatchObject({ code: "OBJECT_LOST" });
   expect(await reader.exchange.fetch(third, whereabouts(theirs), { allocate })).toEqual(bytes);
   const fourth = "d.4" as ObjectId;
-  source.store.put(fourth, bytes, ours);
+  source.store.put(fourth, bytes, { jobKey: ours });
   expect(await reader.exchange.fetch(fourth, whereabouts(ours), { allocate })).toEqual(bytes);
 });
 
@@ -158,7 +158,7 @@ test("both ends forget the same of too many jobs", async () => {
   const { source, reader } = meshOf();
   for (let n = 0; n < 300; n++) {
     const id = `d.${n + 10}` as ObjectId;
-    source.store.put(id, bytes, keyOfJob(`j${n}`, n % 250));
+    source.store.put(id, bytes, { jobKey: keyOfJob(`j${n}`, n % 250) });
   }
   for (const n of [...Array(300).keys(), 0, 299, 1]) {
     const id = `d.${n + 10}` as ObjectId;

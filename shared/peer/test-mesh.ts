@@ -66,6 +66,8 @@ export interface TestPeerOptions {
 interface Connection {
   readonly ends: readonly [Transport, Transport];
   readonly key: string;
+  /** Who dialled. */
+  readonly from: PeerId;
   isOpen: boolean;
 }
 
@@ -153,7 +155,7 @@ export class TestMesh {
         return send(message, tail);
       };
     }
-    const connection = { ends, key: keyOf(from, to), isOpen: true };
+    const connection = { ends, key: keyOf(from, to), from, isOpen: true };
     this.#connections.push(connection);
     for (const end of ends) void end.closed.then(() => (connection.isOpen = false));
     this.#peers.get(to)?.links.accept(ends[1]);
@@ -162,6 +164,19 @@ export class TestMesh {
 
   get openConnections(): number {
     return this.#connections.filter(({ isOpen }) => isOpen).length;
+  }
+
+  /** What comes to `reader` from the other on connections that are open waits until then. */
+  holdUp(reader: PeerId, other: PeerId, until: Promise<void>): void {
+    for (const { ends, key, from } of this.#connections) {
+      if (key !== keyOf(reader, other)) continue;
+      const end = ends[from === reader ? 0 : 1];
+      const { onMessage } = end;
+      end.onMessage = async (bytes) => {
+        await until;
+        await onMessage?.(bytes);
+      };
+    }
   }
 
   /** Break every connection between two peers. What is under way is lost. */

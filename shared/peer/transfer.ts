@@ -1,8 +1,7 @@
 import { MeshError } from "../errors.ts";
 import type { ObjectId, PeerId } from "../ids.ts";
-import type { StoredBytes } from "../objects/local-store.ts";
+import type { Provenance, StoredBytes } from "../objects/local-store.ts";
 import { PIECE_BYTES } from "../protocol/limits.ts";
-import type { JobKey } from "../protocol/schema.ts";
 import type { Servable } from "./object-server.ts";
 import { pieceAt, type PieceRange } from "./plan/pieces.ts";
 import type { Plan } from "./plan/types.ts";
@@ -18,8 +17,8 @@ export class Transfer {
   readonly told = new Set<PeerId>();
   /** What its pieces are compared with. */
   readonly digest: Uint8Array | undefined;
-  /** Shows sources that this peer may read it, and tells who may read it here. */
-  jobKey: JobKey | undefined;
+  /** Shows sources what is wanted, and that this peer may read it. */
+  readonly provenance: Provenance;
   /** Callers that still want it. */
   waiters = 0;
   /** The most urgent of them. */
@@ -36,7 +35,7 @@ export class Transfer {
     options: {
       readonly priority: number;
       readonly digest: Uint8Array | undefined;
-      readonly jobKey: JobKey | undefined;
+      readonly provenance: Provenance;
       allocate(sizeBytes: number): StoredBytes;
     },
   ) {
@@ -44,7 +43,7 @@ export class Transfer {
     this.plan = plan;
     this.priority = options.priority;
     this.digest = options.digest;
-    this.jobKey = options.jobKey;
+    this.provenance = options.provenance;
     this.#allocate = (sizeBytes) => options.allocate(sizeBytes);
     this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
@@ -75,7 +74,7 @@ export class Transfer {
     return {
       sizeBytes,
       isPartial: true,
-      jobKey: this.jobKey,
+      provenance: this.provenance,
       has: (offset) => pieces[pieceAt(offset)]?.status === "done",
       open: () => ({
         sizeBytes,

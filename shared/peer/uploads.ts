@@ -104,6 +104,13 @@ export class Uploads {
     if (upload.ranges.length === 0) this.#forget(upload);
   }
 
+  /** Objects of which ranges wait. */
+  waitingObjects(): ObjectId[] {
+    return [...this.#uploads.values()].flatMap(({ object, ranges }) =>
+      ranges.length > 0 ? [object] : [],
+    );
+  }
+
   /** The link is gone. */
   close(): void {
     for (const upload of this.#uploads.values()) {

@@ -64,6 +64,8 @@ const linkSchemas = {
     priority: Type.Optional(count(FETCH_PRIORITY_MAX)),
     /** Those who were named instead did not deliver: the receiver must not name others again. */
     insists: Type.Optional(Type.Boolean()),
+    /** Which making of it, if it can be made again: another one's pieces are of no use. */
+    version: Type.Optional(count(2 ** 31)),
     /** With the first request on a link for an object of this job: that the sender may read it. */
     job: Type.Optional(id<JobId>()),
     ticket: Type.Optional(bytes(64)),

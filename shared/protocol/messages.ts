@@ -71,6 +71,8 @@ const objectState = Type.Object({
   partialLocations: Type.Optional(ids<PeerId>()),
   /** Of each piece, by which what comes from peers that are not trusted is checked. */
   digest: Type.Optional(digest),
+  /** Grows when it is made again: pieces of two versions do not fit together. */
+  version: Type.Optional(attempt),
   /** Of its job: opens the stores that have it. */
   jobKey: Type.Optional(jobKey),
   error: Type.Optional(wireError),
@@ -176,6 +178,8 @@ const fromAnyPeer = {
     /** Workers only: what it offers. */
     capacity: Type.Optional(demands),
     labels: Type.Optional(labels),
+    /** The largest object that its store takes. */
+    storeBytesMax: Type.Optional(sizeBytes),
   }),
   /** Tells that the peer lives, and what it does: a task it does not name, it will not finish. */
   heartbeat: Type.Object({

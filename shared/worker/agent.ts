@@ -404,7 +404,10 @@ export class WorkerAgent {
     const callable = this.#orders.close(key)?.callable?.callable;
     const jobKey = callable && this.#jobs.ofCallable(callable);
     const ranForMs = Math.min(Math.max(0, outcome.ranForMs), MS_MAX);
-    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply, jobKey);
+    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply, {
+      jobKey,
+      version: attempt,
+    });
     const { session } = this.#peer;
     if (error) {
       this.#tasksFailed += 1;

@@ -104,7 +104,7 @@ export class HostedActors {
   #answer(call: Call, caller: PeerId, outcome: Outcome): CallOutcome {
     const { peer, supply } = this.#options;
     const jobKey = this.#options.jobs.ofActor(call.actor);
-    const { error, value } = resultOf(outcome, call.result, supply, jobKey);
+    const { error, value } = resultOf(outcome, call.result, supply, { jobKey });
     if (error) return { sizeBytes: 0, error };
     const { inline, ...stored } = value;
     if (value.contained) this.#keepForCaller(value.contained);
@@ -142,7 +142,7 @@ export class HostedActors {
     const { peer, supply, jobs, log } = this.#options;
     const object = this.#newStateId();
     const jobKey = jobs.ofActor(actor);
-    const { error, value } = resultOf(outcome, object, supply, jobKey);
+    const { error, value } = resultOf(outcome, object, supply, { jobKey });
     if (error) return log(`the state of actor ${actor} is not kept: ${error.message}`);
     // A crash of this worker must not take it along.
     const copies = value.inline ? {} : { replicas: 2 };

@@ -272,7 +272,8 @@ export class NestedWork {
     this.#requireOwn(executor, object);
     try {
       const { jobs, state, supply } = this.#options;
-      supply.keep(object, bytes, jobs.makersOn(state(), executor).jobKey);
+      const { jobKey } = jobs.makersOn(state(), executor);
+      supply.keep(object, bytes, { jobKey });
     } catch (error) {
       const wire = toWireError(error);
       this.#options.peer.session.send({ type: "put-object", object, sizeBytes: 0, error: wire });

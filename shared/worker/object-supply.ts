@@ -1,9 +1,8 @@
 import { MeshError } from "../errors.ts";
 import type { ObjectId } from "../ids.ts";
-import type { LocalStore } from "../objects/local-store.ts";
+import type { LocalStore, Provenance } from "../objects/local-store.ts";
 import type { MeshPeer } from "../peer/mesh-peer.ts";
 import type { ObjectState } from "../protocol/messages.ts";
-import type { JobKey } from "../protocol/schema.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 
@@ -80,11 +79,10 @@ export class ObjectSupply {
 
   /**
    * Keep an object that was made here.
-   * @param jobKey of the job that it belongs to; without, nobody else may read it.
    * @throws MeshError `STORE_FULL` or `OBJECT_TOO_LARGE`.
    */
-  keep(object: ObjectId, bytes: ObjectBytes, jobKey: JobKey | undefined): void {
-    this.#options.store.put(object, bytes, jobKey);
+  keep(object: ObjectId, bytes: ObjectBytes, provenance: Provenance): void {
+    this.#options.store.put(object, bytes, provenance);
   }
 
   /** How large it is, if it is here. */
@@ -149,7 +147,15 @@ export class ObjectSupply {
 
   async #fetch(state: ObjectState, options: GetOptions): Promise<ObjectBytes> {
     const { signal, isKept = false, priority = PRIORITY.value } = options;
-    const { object, sizeBytes = 0, locations = [], partialLocations = [], digest, jobKey } = state;
+    const {
+      object,
+      sizeBytes = 0,
+      locations = [],
+      partialLocations = [],
+      digest,
+      jobKey,
+      version,
+    } = state;
     const { peer, store } = this.#options;
     const endReservation = await store.reserve(object, sizeBytes, { isKept, signal, priority });
     try {
@@ -160,7 +166,8 @@ export class ObjectSupply {
           locations,
           partialLocations,
           ...(digest ? { digest } : {}),
-          ...(jobKey ? { jobKey } : {}),
+          jobKey,
+          version,
         },
         {
           allocate: (size) => store.allocate(size),

@@ -1,6 +1,7 @@
 import type { ObjectId } from "../ids.ts";
+import type { Provenance } from "../objects/local-store.ts";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
-import type { JobKey, WireError } from "../protocol/schema.ts";
+import type { WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
 import type { ObjectBytes } from "./executor-api.ts";
 import type { Outcome } from "./machine/types.ts";
@@ -22,13 +23,12 @@ const NOTHING: NonNullable<Outcome["value"]> = { bytes: new Uint8Array(0), conta
 
 /**
  * @param object the id of the value; it is stored under it if it is big.
- * @param jobKey of the job that it belongs to.
  */
 export function resultOf(
   outcome: Outcome,
   object: ObjectId,
   supply: ObjectSupply,
-  jobKey: JobKey | undefined,
+  provenance: Provenance,
 ): Result {
   if (outcome.error) return { error: boundedError(outcome.error) };
   const { bytes, contained } = outcome.value ?? NOTHING;
@@ -36,7 +36,7 @@ export function resultOf(
   if (contained.length > 0) value.contained = [...contained];
   try {
     if (bytes.byteLength <= INLINE_BYTES_MAX) value.inline = unshared(bytes);
-    else supply.keep(object, bytes, jobKey);
+    else supply.keep(object, bytes, provenance);
   } catch (error) {
     return { error: toWireError(error) };
   }

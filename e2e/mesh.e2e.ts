@@ -172,7 +172,7 @@ for (const { how, leave, why } of departures) {
     await leave(first);
     // A tab that only falls silent is given up after more than a minute.
     await expect(second.page.getByTestId("current")).toHaveText("waitForGate", AT_ONCE);
-    expect((await mesh.explain(result)).story.join("\n")).toMatch(why);
+    expect(JSON.stringify((await mesh.explain(result)).story)).toMatch(why);
     await mesh.cancel(blocker);
     expect(await mesh.get(result)).toBe("opened");
   });

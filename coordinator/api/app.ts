@@ -4,10 +4,11 @@ import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { MeshError, type ErrorCode } from "../../shared/errors.ts";
 import type { ObjectId } from "../../shared/ids.ts";
-import { PACKAGE_BYTES_MAX } from "../../shared/protocol/limits.ts";
+import { ID_CHARS_MAX, PACKAGE_BYTES_MAX } from "../../shared/protocol/limits.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
 import type { ControlPlane } from "../control/control-plane.ts";
-import { describeMesh, explain } from "../control/queries.ts";
+import { explain } from "../control/explain-object.ts";
+import { describeMesh } from "../control/queries.ts";
 import type { OriginPolicy } from "../gateway/origin.ts";
 import { TOKEN_ROLES, type TokenRole, type Tokens } from "../gateway/tokens.ts";
 import type { Metrics } from "./metrics.ts";
@@ -75,9 +76,9 @@ export function createApi(dependencies: ApiDependencies) {
       look(c);
       return c.json(describeMesh(plane));
     })
-    .get("/v1/tasks/:task/explain", (c) => {
+    .get("/v1/explain/:id", (c) => {
       look(c);
-      return c.json(explain(plane, c.req.param("task").slice(0, 64) as ObjectId));
+      return c.json(explain(plane, c.req.param("id").slice(0, ID_CHARS_MAX) as ObjectId));
     })
     .post("/v1/tokens", async (c) => {
       allow(c, []);

@@ -4,7 +4,6 @@ import {
   type ActorId,
   type CallableId,
   type JobId,
-  type ObjectId,
   type PeerId,
   type TaskId,
 } from "../../shared/ids.ts";
@@ -95,12 +94,14 @@ export class ControlPlane {
     this.#made = new MadeObjects(this, {
       direct: (event) => this.#direct(event),
       unwanted: (to, object) => ports.send(to, { type: "free-objects", objects: [object] }, 0),
+      cancel: (task, why) => this.#schedule({ type: "task-cancelled", task, why }),
     });
     this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
     this.submissions = new Submissions(this, {
       direct: (event) => this.#direct(event),
       schedule: (event) => this.#step(event),
       forgetDetached: (callables) => this.#forgetDetached(callables),
+      early: this.#made,
     });
     this.replicator = new Replicator(this, {
       keepCopy: (to, record) =>
@@ -109,11 +110,6 @@ export class ControlPlane {
       overstayed: (worker) =>
         this.#queue.push({ type: "drop-worker", worker, why: "it wanted to leave and did not" }),
     });
-  }
-
-  /** Whether a task could make the object once more. */
-  canBeRemade(object: ObjectId): boolean {
-    return this.submissions.canBeRemade(object);
   }
 
   get nowMs(): number {
@@ -146,8 +142,8 @@ export class ControlPlane {
     this.replicator.tick();
     this.#made.tick();
     for (const { object, peers } of this.#early.expired(atMs)) {
-      const record = undefined;
-      for (const peer of peers) this.#queue.push({ type: "answer", peer, object, record });
+      const unknown = { type: "answer", object, record: undefined } as const;
+      for (const peer of peers) this.#queue.push({ ...unknown, peer });
     }
     this.#settleEffects();
   }
@@ -237,8 +233,7 @@ export class ControlPlane {
     requireOwnGroup(define, job, this.scheduler);
     if (define.parent && !this.nested.add(job, define, this)) return;
     this.callables.set(define.callable, define);
-    const { isDetached } = define.actor ?? {};
-    if (!isDetached) return this.#schedule(classDefined(define, job));
+    if (!define.actor?.isDetached) return this.#schedule(classDefined(define, job));
     this.detached.add(define.callable, from.peer);
     const own = detachedJobOf(define.callable);
     this.circles.started(own);
@@ -261,6 +256,7 @@ export class ControlPlane {
       if (!message.inline) {
         this.submissions.remember(message.task, accepted.attempts, losses + 1);
       }
+      if (message.contained) this.#made.expect(peer, message.contained);
       const value = sealedFrom(message, peer, peer, replicas);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;
@@ -346,9 +342,9 @@ export class ControlPlane {
         return this.#ports.send(worker, order, 0);
       }
       case "accept-result":
-        this.settled.note(effect, this.peers.get(effect.worker)?.name, this.#nowMs);
-        return this.#accept(effect.task, effect.worker);
+        return this.#accept(effect);
       case "fail-task":
+        this.submissions.lineage.tried(effect.task, effect.attempts);
         this.settled.note(effect, undefined, this.#nowMs);
         return this.submissions.fail(effect.task, effect.error);
       case "stop-actor":
@@ -356,6 +352,7 @@ export class ControlPlane {
       case "actor-restarting":
         return this.actors.restarting(effect.actor);
       case "actor-died":
+        this.settled.note(effect, this.peers.get(effect.worker)?.name, this.#nowMs);
         return this.submissions.actorEnded(effect.actor, effect.error);
       case "placement-group-ready":
       case "placement-group-ended":
@@ -386,12 +383,10 @@ export class ControlPlane {
       case "available":
         if (!this.scheduler.dependents.has(effect.object)) return;
         return this.#schedule(objectAvailable(effect.object, this.directory));
-      case "unavailable":
-        return this.#schedule({
-          type: "object-failed",
-          object: effect.object,
-          error: effect.error,
-        });
+      case "unavailable": {
+        const { object, error } = effect;
+        return this.#schedule({ type: "object-failed", object, error });
+      }
       default:
         effect satisfies never; // A new effect does not compile until it is performed.
     }
@@ -434,9 +429,13 @@ export class ControlPlane {
     }
   }
 
-  #accept(task: TaskId, worker: PeerId): void {
+  #accept(accepted: Extract<SchedulerEffect, { type: "accept-result" }>): void {
+    const { task, worker } = accepted;
     const record = this.scheduler.tasks.get(task);
-    if (record?.state !== "alive") return this.submissions.drop(task);
+    if (record?.state !== "alive") {
+      this.settled.note(accepted, this.peers.get(worker)?.name, this.#nowMs);
+      return this.submissions.drop(task);
+    }
     if (!mayLiveAgain(this.callables.get(record.group.id))) this.submissions.drop(task);
     return this.actors.located(task as string as ActorId, worker, record.attempt);
   }

@@ -119,6 +119,12 @@ export class JobCircles {
     return job !== undefined && speakerOf(job).members.has(peer);
   }
 
+  /** Whether tasks of that job may have it as an argument. */
+  isOpenTo(job: JobId, object: ObjectId): boolean {
+    const owner = this.#jobOf(object);
+    return owner !== undefined && speakerOf(owner).living.has(job);
+  }
+
   /** For invariants: objects whose job is kept here. */
   objects(): Iterable<ObjectId> {
     return this.#ofObjects.keys();

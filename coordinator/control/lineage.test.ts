@@ -51,6 +51,22 @@ describe("a result whose last copy is lost", () => {
     expect(mesh.plane.directory.objects.size).toBe(0);
   });
 
+  test("has a new attempt number each time, also after one that came to nothing", () => {
+    const mesh = meshOf("w1", "w2");
+    mesh.submit("d.1");
+    mesh.done("w1", "d.1", stored);
+    mesh.leave("w1");
+    expect(runs(mesh)).toEqual(["d.1 w1 attempt 0", "d.1 w2 attempt 1"]);
+    // A copy turns up, so that nobody minds that the attempt fails.
+    mesh.worker("w3");
+    mesh.receive("w3", { type: "copy-added", object: "d.1" as ObjectId });
+    const error = { code: "TASK_FAILED", message: "boom" } as const;
+    const failed = { task: "d.1" as TaskId, attempt: 1, error, ranForMs: 1 };
+    mesh.receive("w2", { type: "task-failed", ...failed });
+    mesh.leave("w3");
+    expect(runs(mesh)).toEqual(["d.1 w2 attempt 2"]);
+  });
+
   test("finds its small arguments although their refs are gone", () => {
     const mesh = meshOf("w1");
     mesh.put("d", "d.1");

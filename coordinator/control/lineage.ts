@@ -75,6 +75,12 @@ export class Lineage {
     return true;
   }
 
+  /** An attempt to make it again came to nothing: no other one may have its number. */
+  tried(task: TaskId, nextAttempt: number): void {
+    const entry = this.#entries.get(resultOf(task));
+    if (entry) entry.attempt = Math.max(entry.attempt, nextAttempt);
+  }
+
   keep(entry: Pick<LineageEntry, "task" | "payload" | "pinned" | "attempt" | "losses">): void {
     this.#entries.set(resultOf(entry.task), { ...entry, isWanted: true });
     for (const object of entry.payload.held) {

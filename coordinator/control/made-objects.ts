@@ -2,6 +2,8 @@ import { MeshError } from "../../shared/errors.ts";
 import { makerOf, type JobId, type ObjectId, type PeerId, type TaskId } from "../../shared/ids.ts";
 import type { PeerMessage } from "../../shared/protocol/messages.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
+import type { SchedulerState } from "../scheduler/types.ts";
+import { EarlyArguments } from "./early-arguments.ts";
 import { EarlyResults } from "./early-results.ts";
 import type { JobCircles } from "./job-circles.ts";
 import { directoryEventOf, madeEventOf } from "./object-messages.ts";
@@ -11,6 +13,7 @@ type MessageOf<Type> = Extract<PeerMessage, { type: Type }>;
 
 interface Plane {
   readonly directory: DirectoryState;
+  readonly scheduler: SchedulerState;
   readonly peers: ReadonlyMap<PeerId, PeerRecord>;
   readonly circles: JobCircles;
   readonly submissions: { readonly payloads: ReadonlyMap<TaskId, Payload> };
@@ -21,6 +24,7 @@ export interface MadeObjectsPorts {
   direct(event: DirectoryEvent): void;
   /** Nobody refers to what this worker keeps. */
   unwanted(worker: PeerId, object: ObjectId): void;
+  cancel(task: TaskId, why: string): void;
 }
 
 /** What peers say of objects that they make, promise or hold: who may, and whose job it is of. */
@@ -28,10 +32,12 @@ export class MadeObjects {
   readonly #plane: Plane;
   readonly #ports: MadeObjectsPorts;
   readonly #early = new EarlyResults();
+  readonly #earlyArguments: EarlyArguments;
 
   constructor(plane: Plane, ports: MadeObjectsPorts) {
     this.#plane = plane;
     this.#ports = ports;
+    this.#earlyArguments = new EarlyArguments((peer) => plane.peers.has(peer));
   }
 
   /** @throws MeshError `PROTOCOL_VIOLATION` if the peer may not make it. */
@@ -46,8 +52,10 @@ export class MadeObjects {
     const { peer: worker } = from;
     const owner = makerOf(object);
     const [job] = this.jobsSaid(from, message);
+    if (message.contained) this.expect(worker, message.contained);
     if (owner === worker || !peers.has(owner)) return this.#made(object, job, event);
-    const record = directory.objects.get(object);
+    // That others refer to it is no promise of its caller.
+    const record = this.isExpected(object) ? undefined : directory.objects.get(object);
     if (record?.phase === "pending" && record.promisedBy !== owner) {
       const text = `${worker} may not make ${object}: its caller has not promised it`;
       throw new MeshError("PROTOCOL_VIOLATION", text);
@@ -64,11 +72,25 @@ export class MadeObjects {
     if (confirmed) this.#made(object, confirmed.job, confirmed.event);
   }
 
+  /** Before `from` refers to these: their makers may not have announced them yet. */
+  expect(from: PeerId, objects: readonly ObjectId[]): void {
+    if (objects.length === 0) return;
+    const { directory, nowMs } = this.#plane;
+    for (const event of this.#earlyArguments.expect(from, objects, directory, nowMs)) {
+      this.#ports.direct(event);
+    }
+  }
+
+  /** Whether others refer to it, and its maker has not announced it yet. */
+  isExpected(object: ObjectId): boolean {
+    return this.#earlyArguments.has(object);
+  }
+
   /** Refs to what it may not read, a peer cannot have come by in a proper way. */
   hold({ peer }: PeerRecord, { objects }: MessageOf<"hold">): void {
     const { directory, circles } = this.#plane;
     const mayHold = (object: ObjectId) =>
-      !directory.objects.has(object) || circles.mayRead(peer, object);
+      !directory.objects.has(object) || this.isExpected(object) || circles.mayRead(peer, object);
     const held = objects.every(mayHold) ? objects : objects.filter(mayHold);
     this.#ports.direct({ type: "held", peer, objects: held });
   }
@@ -80,9 +102,11 @@ export class MadeObjects {
   }
 
   tick(): void {
-    for (const { object, worker } of this.#early.unconfirmed(this.#plane.nowMs)) {
+    const { directory, nowMs } = this.#plane;
+    for (const { object, worker } of this.#early.unconfirmed(nowMs)) {
       this.#ports.unwanted(worker, object);
     }
+    for (const event of this.#earlyArguments.expired(directory, nowMs)) this.#ports.direct(event);
   }
 
   peerLeft(peer: PeerId): void {
@@ -97,7 +121,17 @@ export class MadeObjects {
     const phase = directory.objects.get(object)?.phase;
     const isNew = phase === undefined || phase === "pending";
     if (job && isNew) circles.made(object, job);
+    if (this.#earlyArguments.heard(object)) this.#refuseForeign(object);
     this.#ports.direct(event);
     if (isNew && !directory.objects.has(object)) circles.freed(object);
+  }
+
+  /** Whose it is could not be known when tasks were submitted that refer to it. */
+  #refuseForeign(object: ObjectId): void {
+    const { scheduler, circles } = this.#plane;
+    for (const { id, group } of scheduler.dependents.get(object) ?? []) {
+      if (circles.isOpenTo(group.job, object)) continue;
+      this.#ports.cancel(id, `its argument ${object} belongs to another job`);
+    }
   }
 }

@@ -1,22 +1,14 @@
-import { makerOf, type GroupId, type ObjectId, type TaskId } from "../../shared/ids.ts";
-import { REPLICAS_MAX } from "../../shared/protocol/limits.ts";
-import { cut, EXPLANATION_CHARS_MAX } from "../../shared/protocol/texts.ts";
+import { makerOf } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
-  Explanation,
   MeshSummary,
   PeerMessage,
   PeerSummary,
 } from "../../shared/protocol/messages.ts";
-import { explainTask } from "../scheduler/explain.ts";
-import { explainGroup } from "../scheduler/explain-groups.ts";
-import type { ObjectRecord } from "../directory/types.ts";
-import type { TaskRecord } from "../scheduler/types.ts";
 import { findActor, listActors } from "./actor-queries.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { explain } from "./explain-object.ts";
 
-const KEEPERS_TOLD_MAX = 2 * REPLICAS_MAX;
-const HOLDERS_TOLD_MAX = 8;
 const TASKS_LISTED_MAX = 200;
 const OBJECTS_LISTED_MAX = 200;
 const PEERS_LISTED_MAX = 10_000;
@@ -66,92 +58,6 @@ export function answerQuery(
     case "actor":
       return { ...answer, ...findActor(plane, query.named) };
   }
-}
-
-/** Why an object is not there yet, or what became of it. */
-export function explain(plane: ControlPlane, object: ObjectId | undefined): Explanation {
-  const explanation = explainUncut(plane, object);
-  const text = cut(explanation.text, EXPLANATION_CHARS_MAX);
-  const story = explanation.story.map((line) => cut(line, 512));
-  const record = object && plane.directory.objects.get(object);
-  if (!record || record.locations.length === 0) return { ...explanation, text, story };
-  return { ...explanation, text, story, keepers: keepersOf(plane, record) };
-}
-
-const keepersOf = ({ peers }: ControlPlane, { keepers }: ObjectRecord): string[] =>
-  keepers.slice(0, KEEPERS_TOLD_MAX).map((keeper) => peers.get(keeper)?.name ?? keeper);
-
-function explainUncut(plane: ControlPlane, object: ObjectId | undefined): Explanation {
-  const group = plane.scheduler.placementGroups.get(object as string as GroupId);
-  if (group) {
-    const isWaiting = plane.scheduler.pendingGroups.has(group);
-    const text = explainGroup(plane.scheduler, group);
-    return { text, state: isWaiting ? "waiting" : "done", story: [] };
-  }
-  const id = object as string as TaskId;
-  const task = plane.scheduler.tasks.get(id);
-  if (task) {
-    return {
-      text: explainTask(plane.scheduler, task, plane.nowMs),
-      state: task.state === "running" || task.state === "alive" ? "running" : "waiting",
-      task: id,
-      story: storyOf(task, plane.nowMs),
-    };
-  }
-  const settled = plane.settled.get(id);
-  if (settled) {
-    const story = [`${settled.state} ${ago(plane.nowMs - settled.settledMs)}`];
-    const where = settled.worker ? ` on ${settled.worker}` : "";
-    const ended = settled.state === "done" ? "is done" : settled.state;
-    const why = settled.error ? `: ${settled.error}` : "";
-    const text = `${settled.name} (${id}) ${ended}${where}${why}`;
-    return { text, state: settled.state, task: id, story };
-  }
-  const record = object && plane.directory.objects.get(object);
-  if (!record) {
-    return {
-      text: `object ${object} is not known: freed, or never made`,
-      state: "freed",
-      story: [],
-    };
-  }
-  const text =
-    record.phase === "pending"
-      ? `object ${object} is promised by ${record.promisedBy ?? "a task"} and not made yet`
-      : (record.error?.message ??
-        `object ${object} is there (${record.sizeBytes} bytes${copiesText(plane, record)})`);
-  const state = { pending: "waiting", sealed: "done", failed: "failed" } as const;
-  return { text, state: state[record.phase], story: [holdersText(plane, record)] };
-}
-
-function copiesText(plane: ControlPlane, record: ObjectRecord): string {
-  if (record.inline) return "";
-  const others = record.locations.length - record.keepers.length;
-  const cached = others > 0 ? `, and ${others} more have a copy for now` : "";
-  const wanted = Math.max(record.replicas, 1);
-  return `, ${record.keepers.length} of ${wanted} copies kept by ${keepersOf(plane, record).join(", ")}${cached}`;
-}
-
-/** Who has refs to an object: why it is not freed. */
-function holdersText({ directory, peers }: ControlPlane, { id, holds }: ObjectRecord): string {
-  const holders: string[] = [];
-  for (const [peer, objects] of directory.heldBy) {
-    if (objects.has(id)) holders.push(peers.get(peer)?.name ?? peer);
-  }
-  const others = holds - holders.length;
-  if (others > 0) holders.push(`${others} unfinished task(s) or other objects`);
-  const listed = holders.slice(0, HOLDERS_TOLD_MAX).join(", ");
-  const more = holders.length - HOLDERS_TOLD_MAX;
-  return `held by ${listed || "nobody"}${more > 0 ? ` and ${more} more` : ""}`;
-}
-
-function storyOf(task: TaskRecord, nowMs: number): string[] {
-  const story = [`submitted ${ago(nowMs - task.submittedMs)}`];
-  for (const { atMs, what } of task.story ?? []) story.push(`${ago(nowMs - atMs)}: ${what}`);
-  if (task.worker) {
-    story.push(`given to ${task.worker.name}, heard of ${ago(nowMs - task.leasedMs)}`);
-  }
-  return story;
 }
 
 export function summarizeMesh(plane: ControlPlane): MeshSummary {
@@ -265,6 +171,3 @@ function listObjects(plane: ControlPlane): ObjectRow[] {
   }
   return rows;
 }
-
-const ago = (ms: number): string =>
-  ms < 1_000 ? `${Math.round(ms)} ms ago` : `${(ms / 1_000).toFixed(1)} s ago`;

@@ -31,7 +31,7 @@ export interface ReplicatorPlane {
   readonly directory: DirectoryState;
   readonly peers: ReadonlyMap<PeerId, PeerRecord>;
   readonly nowMs: number;
-  canBeRemade(object: ObjectId): boolean;
+  readonly submissions: { canBeRemade(object: ObjectId): boolean };
 }
 
 export interface ReplicatorPorts {
@@ -179,7 +179,7 @@ export class Replicator {
   }
 
   #isCostly({ id, costMs }: ObjectRecord): boolean {
-    return costMs === undefined || costMs >= COSTLY_MS || !this.#plane.canBeRemade(id);
+    return costMs === undefined || costMs >= COSTLY_MS || !this.#plane.submissions.canBeRemade(id);
   }
 
   #choose(record: ObjectRecord, shortage: Shortage, isStable: boolean): PeerId | undefined {

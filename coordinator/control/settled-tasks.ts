@@ -2,13 +2,14 @@ import type { TaskId } from "../../shared/ids.ts";
 import type { SchedulerEffect } from "../scheduler/types.ts";
 import type { SettledTask } from "./types.ts";
 
-type Settling = Extract<SchedulerEffect, { type: "accept-result" | "fail-task" }>;
+type Settling = Extract<SchedulerEffect, { type: "accept-result" | "fail-task" | "actor-died" }>;
 type Slot = { -readonly [Field in keyof SettledTask]: SettledTask[Field] };
 
 const REMEMBERED_MAX = 1_000;
 
 function stateOf(effect: Settling): SettledTask["state"] {
-  if (effect.type !== "fail-task") return "done";
+  if (effect.type === "accept-result") return "done";
+  if (effect.type === "actor-died") return effect.how;
   return effect.error.code === "TASK_CANCELLED" ? "cancelled" : "failed";
 }
 
@@ -24,13 +25,15 @@ export class SettledTasks {
   /** @param worker the name of the worker whose result counts, if one does. */
   note(effect: Settling, worker: string | undefined, settledMs: number): void {
     const slot = (this.#ring[this.#next] ??= {} as Slot);
-    slot.task = effect.task;
+    slot.task = effect.type === "actor-died" ? (effect.actor as string as TaskId) : effect.task;
     slot.name = effect.name;
     slot.state = stateOf(effect);
     slot.worker = worker;
     slot.attempts = effect.attempts;
     slot.settledMs = settledMs;
-    slot.error = effect.type === "fail-task" ? effect.error.message : undefined;
+    slot.submittedMs = effect.submittedMs;
+    slot.error = effect.type === "accept-result" ? undefined : effect.error.message;
+    slot.story = effect.story;
     this.#next = (this.#next + 1) % REMEMBERED_MAX;
   }
 

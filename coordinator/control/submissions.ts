@@ -31,6 +31,7 @@ import { requireMine } from "./object-messages.ts";
 import { foreign, freed, lostText, sealedFrom } from "./object-state.ts";
 import { nestedClassDefined } from "./registration.ts";
 import { nearTo } from "./near.ts";
+import type { MadeObjects } from "./made-objects.ts";
 import { ownText } from "./own-text.ts";
 import { planRemake } from "./remake.ts";
 import { SavedStates } from "./saved-states.ts";
@@ -61,6 +62,8 @@ interface Machines {
   direct(event: DirectoryEvent): void;
   schedule(event: SchedulerEvent): void;
   forgetDetached(callables: readonly CallableId[]): void;
+  /** Refs may overtake what their maker says of them. */
+  readonly early: Pick<MadeObjects, "expect" | "isExpected">;
 }
 
 /** Whether an actor of this class may be constructed again, so that its arguments must be kept. */
@@ -108,9 +111,12 @@ export class Submissions {
     if (job && !isDefined && from.role === "driver") {
       throw new MeshError("PROTOCOL_VIOLATION", complaint);
     }
-    const unavailable =
-      this.#firstForeign(from.peer, dependencies, contained) ??
-      this.#firstUnavailable(dependencies, contained);
+    const refused = this.#firstForeign(from.peer, dependencies, contained);
+    if (!refused) {
+      this.#machines.early.expect(from.peer, dependencies);
+      this.#machines.early.expect(from.peer, contained);
+    }
+    const unavailable = refused ?? this.#firstUnavailable(dependencies, contained);
     if (parent && job) this.#plane.circles.made(object, job);
     const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
     this.#machines.direct({ type: "object-promised", ...promised });
@@ -334,7 +340,8 @@ export class Submissions {
     if (dependencies.length + contained.length === 0) return undefined;
     const { circles, directory } = this.#plane;
     for (const object of dependencies.concat(contained)) {
-      if (directory.objects.has(object) && !circles.mayRead(peer, object)) return foreign(object);
+      if (!directory.objects.has(object) || circles.mayRead(peer, object)) continue;
+      if (!this.#machines.early.isExpected(object)) return foreign(object);
     }
     return undefined;
   }

@@ -10,6 +10,7 @@ import type {
   Runtime,
 } from "../../shared/protocol/messages.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
+import type { Chapter } from "../scheduler/types.ts";
 import type { KeptArgs } from "./kept-args.ts";
 
 /** What the control plane needs from the world. The gateway and the simulator each supply it. */
@@ -86,8 +87,10 @@ export interface SettledTask {
   readonly state: "done" | "failed" | "cancelled";
   readonly worker: string | undefined;
   readonly attempts: number;
+  readonly submittedMs: number;
   readonly settledMs: number;
   readonly error: string | undefined;
+  readonly story: readonly Chapter[] | undefined;
 }
 
 export type ActorTable = Map<ActorId, ActorRecord>;

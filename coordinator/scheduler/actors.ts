@@ -1,5 +1,5 @@
 import type { ActorId } from "../../shared/ids.ts";
-import type { WireError } from "../../shared/protocol/schema.ts";
+import { STORY_STEPS_MAX } from "../../shared/protocol/texts.ts";
 import { leaveFamily } from "./family.ts";
 import { makeReady, vacate } from "./placement.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
@@ -20,7 +20,8 @@ export interface Loss {
   readonly isOrderly?: boolean | undefined;
 }
 
-const STORY_CHAPTERS_MAX = 8;
+/** What was submitted and what is now are told besides. */
+const STORY_CHAPTERS_MAX = STORY_STEPS_MAX - 4;
 
 /** A living actor lost its worker or its executor. */
 export function loseActor(
@@ -32,12 +33,8 @@ export function loseActor(
   const { group } = task;
   const isMove = task.isHandedOver || (loss.isOrderly === true && group.restartsMax !== 0);
   if (!isMove && !mayRestart(task)) {
-    return buryActor(
-      state,
-      task,
-      { code: "ACTOR_DIED", message: endText(task, loss.why) },
-      effects,
-    );
+    const error = { code: "ACTOR_DIED", message: endText(task, loss.why) } as const;
+    return buryActor(state, task, { how: "failed", error }, effects);
   }
   if (!isMove) task.restarts += 1;
   tellOf(task, { atMs: loss.atMs, what: `${isMove ? "moved" : "restarted"}: ${loss.why}` });
@@ -83,18 +80,22 @@ export function endActor(
   effects.push({ type: "stop-actor", worker: task.worker!.id, actor });
   if (restart) return loseActor(state, task, end, effects);
   const message = `actor ${task.group.name} (${task.id}) was ended: ${why}`;
-  return buryActor(state, task, { code: "ACTOR_DIED", message }, effects);
+  const error = { code: "ACTOR_DIED", message } as const;
+  return buryActor(state, task, { how: "cancelled", error }, effects);
 }
 
 export function buryActor(
   state: SchedulerState,
   task: TaskRecord,
-  error: WireError,
+  end: Pick<Extract<SchedulerEffect, { type: "actor-died" }>, "how" | "error">,
   effects: SchedulerEffect[],
 ): void {
+  const { id, group, attempt, submittedMs, story } = task;
+  const { id: worker } = task.worker!;
   vacate(state, task);
   forget(state, task);
-  effects.push({ type: "actor-died", actor: task.id as string as ActorId, error });
+  const about = { name: group.name, worker, attempts: attempt + 1, submittedMs, story };
+  effects.push({ type: "actor-died", actor: id as string as ActorId, ...end, ...about });
 }
 
 export function forget(state: SchedulerState, task: TaskRecord): void {

@@ -12,7 +12,7 @@ function places(scheduler: TestScheduler, definition: string, count: number): st
 }
 
 const explained = (scheduler: TestScheduler, task: string): string =>
-  explainTask(scheduler.state, scheduler.task(task)!, scheduler.nowMs);
+  explainTask(scheduler.state, scheduler.task(task)!, { atMs: scheduler.nowMs }).text;
 
 describe("label selectors", () => {
   test("a negation takes workers with another label, and those without", () => {

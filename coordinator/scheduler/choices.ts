@@ -7,6 +7,7 @@ import {
 } from "../../shared/protocol/label-selectors.ts";
 import type { Strategy } from "../../shared/protocol/placement-messages.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
+import { fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { WorkerRecord } from "./types.ts";
 
 /** Which workers a task may run on, beside having the resources. */
@@ -52,43 +53,55 @@ export function rankOf(
   worker: WorkerRecord,
   { demands, choices }: { readonly demands: Demands; readonly choices: readonly Choice[] },
 ): number {
-  if (!isInGroup(worker, choices[0]!) || lackOf(worker, demands)) return -1;
-  return choices.findIndex((choice) => !mismatchOf(worker, choice));
+  if (!isInGroup(worker, choices[0]!) || !fits(worker.capacity, NOTHING, demands)) return -1;
+  return choices.findIndex((choice) => answers(worker, choice));
 }
 
-/** Why this worker could not run it even when idle, in words. */
-export const obstacleTo = (
+/** All that this worker lacks to run it when idle, in words. */
+export function obstaclesTo(
   worker: WorkerRecord,
   { demands, choices }: { readonly demands: Demands; readonly choices: readonly Choice[] },
-): string | undefined => {
-  if (rankOf(worker, { demands, choices }) >= 0) return undefined;
-  return lackOf(worker, demands) ?? mismatchOf(worker, choices[0]!);
-};
+): { readonly lacks: string[]; readonly isOnlyLabels: boolean } {
+  const lacks = lacksOf(worker, demands);
+  const [first] = choices;
+  if (!isInGroup(worker, first!)) lacks.push("is another bundle");
+  const mismatches = mismatchesOf(worker, first!);
+  const isOnlyLabels = lacks.length === 0 && mismatches.length > 0;
+  return { lacks: [...lacks, ...mismatches], isOnlyLabels };
+}
+
+const NOTHING: Amounts = noAmounts();
 
 /** Bundles are for the tasks of their group, and those run nowhere else. */
 const isInGroup = ({ bundle }: WorkerRecord, { place }: Choice): boolean =>
   bundle?.group === place?.group && (place?.bundle === undefined || place.bundle === bundle?.index);
 
-function lackOf({ capacity }: WorkerRecord, demands: Demands): string | undefined {
-  if (demands.cpuMilli > capacity.cpuMilli) return `has ${capacity.cpuMilli / 1000} cpus`;
-  if (demands.gpuMilli > capacity.gpuMilli) return `has ${capacity.gpuMilli / 1000} gpus`;
+const isNamed = ({ id, name }: WorkerRecord, { worker }: Choice): boolean =>
+  worker === undefined || worker === id || worker === name;
+
+const answers = (worker: WorkerRecord, choice: Choice): boolean =>
+  isNamed(worker, choice) &&
+  choice.labels.every(([name, selector]) => selects(selector, worker.labels[name]));
+
+function lacksOf({ capacity }: WorkerRecord, demands: Demands): string[] {
+  const lacks = [];
+  if (demands.cpuMilli > capacity.cpuMilli) lacks.push(`has ${capacity.cpuMilli / 1000} cpus`);
+  if (demands.gpuMilli > capacity.gpuMilli) lacks.push(`has ${capacity.gpuMilli / 1000} gpus`);
   if (demands.memoryBytes > capacity.memoryBytes) {
-    return `has ${capacity.memoryBytes} bytes of memory`;
+    lacks.push(`has ${capacity.memoryBytes} bytes of memory`);
   }
   for (const [name, amount] of Object.entries(demands.custom ?? {})) {
     const offered = capacity.custom?.[name] ?? 0;
-    if (amount > offered) return `has ${offered / 1000} of ${name}`;
+    if (amount > offered) lacks.push(`has ${offered / 1000} of ${name}`);
   }
-  return undefined;
+  return lacks;
 }
 
-function mismatchOf(worker: WorkerRecord, choice: Choice): string | undefined {
-  if (choice.worker !== undefined && choice.worker !== worker.id && choice.worker !== worker.name) {
-    return `is not ${choice.worker}`;
-  }
+function mismatchesOf(worker: WorkerRecord, choice: Choice): string[] {
+  const mismatches = isNamed(worker, choice) ? [] : [`is not ${choice.worker}`];
   for (const [name, selector] of choice.labels) {
     const value = worker.labels[name];
-    if (!selects(selector, value)) return `has ${name} = ${value ?? "nothing"}`;
+    if (!selects(selector, value)) mismatches.push(`has ${name} = ${value ?? "nothing"}`);
   }
-  return undefined;
+  return mismatches;
 }

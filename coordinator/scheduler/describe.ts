@@ -1,9 +1,7 @@
 import type { Demands } from "../../shared/protocol/schema.ts";
+import { LISTED_MAX } from "../../shared/protocol/texts.ts";
 import type { Choice } from "./choices.ts";
 import type { Shape } from "./types.ts";
-
-/** How many workers or objects a sentence lists before it says "and n more". */
-export const LISTED_MAX = 5;
 
 /** What a task of this shape needs, in words. */
 export function describeWish({ demands, choices }: Shape): string {

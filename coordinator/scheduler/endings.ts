@@ -74,8 +74,9 @@ export function failTask(
   if (state.copies.size > 0) endOthers(state, task, effects);
   state.counters.failed += 1;
   forget(state, task);
-  const { name } = task.group;
-  effects.push({ type: "fail-task", task: task.id, error, name, attempts: task.attempt + 1 });
+  const { id, attempt, submittedMs, story } = task;
+  const about = { name: task.group.name, attempts: attempt + 1, submittedMs, story };
+  effects.push({ type: "fail-task", task: id, error, ...about });
 }
 
 function dropDependent(state: SchedulerState, object: ObjectId, task: TaskRecord): void {

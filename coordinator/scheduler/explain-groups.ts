@@ -1,28 +1,38 @@
-import { describeWish, listed, LISTED_MAX } from "./describe.ts";
+import type { Reason } from "../../shared/protocol/explanation.ts";
+import { cut, EXPLANATION_CHARS_MAX, LISTED_MAX } from "../../shared/protocol/texts.ts";
+import { describeWish } from "./describe.ts";
+import { groupWords } from "./explain-words.ts";
 import type { PlacementGroupRecord, SchedulerEffect, SchedulerState } from "./types.ts";
 
 /** How long a group waits for places before its driver is warned. */
 const GROUP_WARN_AFTER_MS = 5_000;
 
-/** Where a placement group stands, in one sentence for a person. */
-export function explainGroup(state: SchedulerState, group: PlacementGroupRecord): string {
-  const name = `placement group ${group.name} (${group.id})`;
-  const homeless = group.bundles.filter(({ place }) => !place);
+/** Where a placement group stands. */
+export function reasonOfGroup(
+  state: SchedulerState,
+  record: PlacementGroupRecord,
+): Extract<Reason, { code: "placement-group" | "placed" }> {
+  const { id: group, name, bundles, isHopeless, wasPlaced, strategy } = record;
+  const homeless = bundles.filter(({ place }) => !place);
   if (homeless.length === 0) {
-    const places = group.bundles.map(({ place }) => place!.name);
-    return `${name} has its places: ${listed(places.slice(0, LISTED_MAX), places.length)}`;
+    const workers = bundles.slice(0, LISTED_MAX).map(({ place }) => place!.name);
+    return { code: "placed", group, name, workers, total: bundles.length };
   }
-  const wishes = homeless.slice(0, LISTED_MAX).map(({ index, shape }) => {
-    return `bundle ${index} (${describeWish(shape)}; ${shape.feasible} worker(s) could hold it)`;
+  const waiting = homeless.slice(0, LISTED_MAX).map(({ index, shape }) => {
+    return {
+      bundle: index,
+      wanted: cut(describeWish(shape), EXPLANATION_CHARS_MAX),
+      workers: shape.feasible,
+    };
   });
-  const waits = group.wasPlaced
-    ? "lost workers, and waits for other places for"
-    : "waits for places for";
-  const why = group.isHopeless
-    ? `the mesh could not hold ${group.strategy} even when idle (${state.workers.size} worker(s) are connected): ask for less, or connect workers`
-    : "it will be placed when enough is free at one time";
-  return `${name} ${waits} ${listed(wishes, homeless.length)}: ${why}`;
+  const about = { group, name, isHopeless, wasPlaced, strategy, waiting };
+  const workers = state.workers.size;
+  return { code: "placement-group", ...about, waitingTotal: homeless.length, workers };
 }
+
+/** The same in one sentence for a person. */
+export const explainGroup = (state: SchedulerState, group: PlacementGroupRecord): string =>
+  groupWords(reasonOfGroup(state, group));
 
 /** Say it once to the driver of a group that waits long. */
 export function warnOfPendingGroups(

@@ -1,69 +1,173 @@
-import { obstacleTo } from "./choices.ts";
-import { describeWish, listed, LISTED_MAX } from "./describe.ts";
+import type { Obstacles, Reason } from "../../shared/protocol/explanation.ts";
+import {
+  cut,
+  EXPLANATION_CHARS_MAX,
+  LISTED_MAX,
+  STEP_CHARS_MAX,
+} from "../../shared/protocol/texts.ts";
+import { obstaclesTo } from "./choices.ts";
+import { describeWish } from "./describe.ts";
+import { stuckWords, wordsFor } from "./explain-words.ts";
+import { expectedWaitMs } from "./expected-wait.ts";
+import { reasonOfGroup } from "./explain-groups.ts";
 import { candidatesOf } from "./shapes.ts";
-import { explainGroup } from "./explain-groups.ts";
 import type { SchedulerState, SchedulingClass, TaskRecord } from "./types.ts";
 
-/** Why a task is where it is, in one sentence for a person. */
-export function explainTask(state: SchedulerState, task: TaskRecord, atMs: number): string {
-  const name = `${task.group.name} (${task.id})`;
+/** Looked at to tell which worker comes nearest, and how many tasks are before one. */
+const LOOKED_AT_MAX = 1_000;
+
+type Stuck = Parameters<typeof stuckWords>[0];
+
+/** What only the control plane knows: arguments of the task that its worker does not have yet. */
+export type Fetching = Pick<Extract<Reason, { code: "fetching-arguments" }>, "objects" | "total">;
+
+/** Why a task is where it is: as data, and the same in one sentence for a person. */
+export function explainTask(
+  state: SchedulerState,
+  task: TaskRecord,
+  { atMs, fetching }: { readonly atMs: number; readonly fetching?: Fetching | undefined },
+): { readonly reason: Reason; readonly text: string } {
+  const reason = reasonOf(state, task, atMs, fetching);
+  return { reason, text: wordsFor(`${task.group.name} (${task.id})`, reason) };
+}
+
+function reasonOf(
+  state: SchedulerState,
+  task: TaskRecord,
+  atMs: number,
+  fetching: Fetching | undefined,
+): Reason {
   switch (task.state) {
-    case "waiting": {
-      const missing = [...task.missing!];
-      const makers = missing.slice(0, LISTED_MAX).map((object) => {
-        const maker = state.tasks.get(object as string as TaskRecord["id"]);
-        return maker ? `${object} made by ${maker.group.name} (${maker.state})` : object;
-      });
-      return `${name} waits for ${listed(makers, missing.length)}`;
-    }
-    case "ready": {
-      const waiting = waitingForGroup(state, task.group);
-      if (waiting) return `${name} waits for its placement group: ${waiting}`;
-      if (task.group.shape.feasible === 0) return `${name}: ${stuckText(state, task.group)}`;
-      return `${name} is ready; the ${task.group.shape.feasible} worker(s) that can run it are busy, ${task.group.queue.size} task(s) of its kind wait, and a task of its kind ${
-        task.group.averageMs === undefined
-          ? "has not ended yet"
-          : `runs ${task.group.averageMs.toFixed(1)} ms on average`
-      }`;
+    case "waiting":
+      return waitsForObjects(state, task);
+    case "ready":
+      return (
+        waitingForGroup(state, task.group) ?? stuckReason(state, task.group) ?? busy(task, atMs)
+      );
+    case "alive": {
+      const { restarts, group } = task;
+      const restartsMax = finite("restartsMax", group.restartsMax);
+      return { code: "actor-lives", worker: task.worker!.name, restarts, ...restartsMax };
     }
     case "running":
-      if (task.cpus === "lent") {
-        return `${name} runs on ${task.worker!.name} and waits for objects that are not made yet, such as results of tasks that it submitted; its CPUs serve others meanwhile`;
-      }
-      return `${name} is with ${task.worker!.name} (attempt ${task.attempt + 1}${
-        Number.isFinite(task.group.retriesMax) ? ` of at most ${task.group.retriesMax + 1}` : ""
-      }), heard of ${Math.round(atMs - task.leasedMs)} ms ago${copyText(state, task)}`;
-    case "alive":
-      return `actor ${name} lives on ${task.worker!.name}${restartsText(task)}`;
+      return whereItRuns(state, task, { atMs, fetching });
   }
 }
 
-function copyText({ copies }: SchedulerState, { id }: TaskRecord): string {
-  const copy = copies.get(id)?.copy;
-  return copy ? `; it is late, so a copy of it is with ${copy.worker!.name}` : "";
+function waitsForObjects(state: SchedulerState, { missing }: TaskRecord): Reason {
+  const objects = [...missing!].slice(0, LISTED_MAX).map((object) => {
+    const maker = state.tasks.get(object as string as TaskRecord["id"]);
+    if (!maker) return { object };
+    return { object, madeBy: { task: maker.id, name: maker.group.name, state: maker.state } };
+  });
+  return { code: "waits-for-objects", objects, total: missing!.size };
 }
 
-/** How many restarts of an actor are used: nothing if it cannot be restarted. */
-function restartsText({ restarts, group: { restartsMax } }: TaskRecord): string {
-  if (restartsMax === 0) return "";
-  const allowed = Number.isFinite(restartsMax) ? String(restartsMax) : "any number";
-  return `, restarted ${restarts} of ${allowed} times`;
-}
-
-function waitingForGroup(state: SchedulerState, { placementGroup }: SchedulingClass) {
+function waitingForGroup(
+  state: SchedulerState,
+  { placementGroup }: SchedulingClass,
+): Reason | undefined {
   const group = placementGroup && state.placementGroups.get(placementGroup);
-  return group && state.pendingGroups.has(group) ? explainGroup(state, group) : undefined;
+  return group && state.pendingGroups.has(group) ? reasonOfGroup(state, group) : undefined;
 }
 
-/** Why no worker of the mesh could run this class, and what would help. */
-export function stuckText(state: SchedulerState, group: SchedulingClass): string {
-  const wanted = describeWish(group.shape);
-  if (state.workers.size === 0) {
-    return `no worker is connected, and it needs ${wanted}; open the contribute page or start one with: manta worker`;
+/** The same of a class that is stuck, for a warning. */
+export const stuckText = (state: SchedulerState, group: SchedulingClass): string =>
+  stuckWords(stuckReason(state, group)!);
+
+/** Why no worker of the mesh could run this class even when idle, if that is so. */
+function stuckReason(state: SchedulerState, { shape }: SchedulingClass): Stuck | undefined {
+  if (shape.feasible > 0) return undefined;
+  const wanted = cut(describeWish(shape), EXPLANATION_CHARS_MAX);
+  if (state.workers.size === 0) return { code: "no-worker", wanted };
+  const all: Obstacles[] = [];
+  let workers = 0;
+  for (const worker of candidatesOf(state, shape)) {
+    workers += 1;
+    if (workers > LOOKED_AT_MAX) continue;
+    all.push({ worker: worker.name, ...obstaclesTo(worker, shape) });
   }
-  const candidates = [...candidatesOf(state, group.shape)];
-  const reasons = candidates
+  const nearest = all
+    .toSorted((a, b) => a.lacks.length - b.lacks.length)
     .slice(0, LISTED_MAX)
-    .map((worker) => `${worker.name} ${obstacleTo(worker, group.shape)}`);
-  return `no worker can run it: it needs ${wanted}, but ${listed(reasons, candidates.length)}; ask for less or connect a worker that has it`;
+    .map((each) => ({
+      ...each,
+      lacks: each.lacks.slice(0, LISTED_MAX).map((lack) => cut(lack, STEP_CHARS_MAX)),
+    }));
+  const isLabels = nearest.some(({ isOnlyLabels }) => isOnlyLabels);
+  const code = isLabels ? "label-mismatch" : "no-worker-matches";
+  return { code, wanted, nearest, workers };
 }
+
+function busy(task: TaskRecord, atMs: number): Reason {
+  const { group } = task;
+  const before = countBefore(group, task);
+  const expectedMs = expectedWaitMs(group, before ?? group.queue.size, atMs);
+  return {
+    code: "all-busy",
+    workers: group.shape.feasible,
+    standingBy: group.shape.pools.reduce((sum, { standby }) => sum + standby.size, 0),
+    queued: group.queue.size,
+    ...(before === undefined ? {} : { before }),
+    ...(group.averageMs === undefined ? {} : { averageMs: group.averageMs }),
+    ...(expectedMs === undefined ? {} : { expectedMs }),
+  };
+}
+
+function countBefore({ queue }: SchedulingClass, task: TaskRecord): number | undefined {
+  let before = 0;
+  for (const each of queue) {
+    if (each === task) return before;
+    before += 1;
+    if (before === LOOKED_AT_MAX) break;
+  }
+  return undefined;
+}
+
+function whereItRuns(
+  { copies }: SchedulerState,
+  task: TaskRecord,
+  { atMs, fetching }: { readonly atMs: number; readonly fetching?: Fetching | undefined },
+): Reason {
+  const { group, cpus, attempt } = task;
+  const copy = copies.get(task.id)?.copy;
+  const worker = task.worker!;
+  if (cpus === "lent") return { code: "waits-for-nested", worker: worker.name };
+  if (worker.prefetched.has(task)) return prefetched(task);
+  if (fetching) return { code: "fetching-arguments", worker: worker.name, ...fetching };
+  return {
+    code: "running",
+    worker: worker.name,
+    attempt: attempt + 1,
+    ...finite("attemptsMax", group.retriesMax + 1),
+    sinceMs: Math.max(0, atMs - task.launchedMs),
+    heardMs: Math.max(0, atMs - task.leasedMs),
+    ...(group.averageMs === undefined
+      ? {}
+      : { averageMs: group.averageMs * worker.speed.slowness }),
+    ...(copy?.worker ? { copyOn: copy.worker.name } : {}),
+  };
+}
+
+function prefetched(task: TaskRecord): Reason {
+  const worker = task.worker!;
+  let before = 0;
+  let aheadUs = 0;
+  for (const each of worker.prefetched) {
+    if (each === task) break;
+    before += 1;
+    aheadUs += each.expectedUs;
+  }
+  const slots = Math.max(1, worker.launched - worker.prefetched.size - worker.slow);
+  return {
+    code: "prefetched",
+    worker: worker.name,
+    before,
+    expectedMs: aheadUs / 1_000 / slots,
+    isRecalled: worker.recalled?.has(task) === true,
+  };
+}
+
+/** "Any number" is not sent. */
+const finite = <Name extends string>(name: Name, value: number) =>
+  (Number.isFinite(value) ? { [name]: value } : {}) as { [_ in Name]?: number };

@@ -17,8 +17,16 @@ import {
 type About = Pick<WorkerRecord, "id" | "name" | "capacity" | "labels" | "silenceMsMax">;
 
 /** A worker that has nothing to do yet. */
-export const newWorker = (about: About, atMs: number): WorkerRecord => ({
-  ...about,
+export const newWorker = (
+  { id, name, capacity, labels, silenceMsMax }: About,
+  atMs: number,
+): WorkerRecord => ({
+  // One by one: with a spread it took 20 µs, and every look at the record longer.
+  id,
+  name,
+  capacity,
+  labels,
+  silenceMsMax,
   speed: unknownSpeed(),
   assigned: new ChainedSet(SLOT.assigned),
   used: noAmounts(),

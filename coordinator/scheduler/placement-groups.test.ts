@@ -153,7 +153,7 @@ describe("a placement group", () => {
     scheduler.define("in", inside());
     scheduler.submit("a", "in");
     expect(runsIn(scheduler.leave("w1"))).toEqual([]);
-    expect(explainTask(scheduler.state, scheduler.task("a")!, 0)).toContain(
+    expect(explainTask(scheduler.state, scheduler.task("a")!, { atMs: 0 }).text).toContain(
       "waits for its placement group: placement group trainers (d.g) lost workers, and waits for other places for bundle 0 (1 cpus; 0 worker(s) could hold it)",
     );
     const effects = scheduler.join("w2", cpus(1));

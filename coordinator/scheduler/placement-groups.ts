@@ -287,7 +287,7 @@ export function endGroup(
     if (task.state === "alive") {
       const actor = task.id as string as ActorId;
       effects.push({ type: "stop-actor", worker: task.worker!.id, actor });
-      buryActor(state, task, error, effects);
+      buryActor(state, task, { how: "cancelled", error }, effects);
     } else endTask(state, task, error, effects);
   }
   dissolve(state, group);

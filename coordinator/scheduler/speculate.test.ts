@@ -44,7 +44,7 @@ test.each([
 ])("if $who answers first, the other is cancelled", ({ winner, attempt, loser, other }) => {
   const s = withLate();
   s.join("w2");
-  expect(s.done(winner, "late", attempt)).toEqual([
+  expect(s.done(winner, "late", attempt)).toMatchObject([
     { type: "accept-result", task: "late", worker: winner, name: "f", attempts: 2 },
     { type: "cancel-run", worker: loser, task: "late", attempt: other },
   ]);

@@ -19,7 +19,7 @@ test("a task runs, its result is accepted, and nothing of it is left", () => {
   expect(scheduler.submit("t", "f")).toEqual([]);
   expect(scheduler.join("w1")).toEqual([ran("w1", "t")]);
   expect(scheduler.done("w1", "t")).toEqual([
-    { type: "accept-result", task: "t", worker: "w1", name: "f", attempts: 1 },
+    { type: "accept-result", task: "t", worker: "w1", name: "f", attempts: 1, submittedMs: 0 },
   ]);
   expect(scheduler.state.tasks.size).toBe(0);
   expect(scheduler.state.workers.get("w1" as PeerId)?.used.cpuMilli).toBe(0);
@@ -146,7 +146,14 @@ test("an argument that failed fails the tasks that wait for it", () => {
   const effects = scheduler.feed({ type: "object-failed", object: "a" as ObjectId, error });
   const message = "f (t) did not run, because what it depends on failed: a threw";
   expect(effects).toEqual([
-    { type: "fail-task", task: "t", error: { ...error, message }, name: "f", attempts: 1 },
+    {
+      type: "fail-task",
+      task: "t",
+      error: { ...error, message },
+      name: "f",
+      attempts: 1,
+      submittedMs: 0,
+    },
   ]);
   expect(scheduler.state.dependents.size).toBe(0);
 });
@@ -160,6 +167,7 @@ test("a cancelled task fails whatever its state; one that runs is stopped", () =
     task,
     name: "f",
     attempts: 1,
+    submittedMs: 0,
     error: { code: "TASK_CANCELLED", message: `f (${task}) was cancelled: its driver did` },
   });
   expect(scheduler.cancel("waiting")).toEqual([failed("waiting")]);
@@ -207,9 +215,9 @@ test("an actor that is not wanted any more is stopped, and gives its room back",
   const actor = "a" as ActorId;
   const effects = scheduler.feed({ type: "actor-unwanted", actor, why: "its driver ended it" });
   const message = "actor A (a) was ended: its driver ended it";
-  expect(effects).toEqual([
+  expect(effects).toMatchObject([
     { type: "stop-actor", worker: "w1", actor },
-    { type: "actor-died", actor, error: { code: "ACTOR_DIED", message } },
+    { type: "actor-died", actor, how: "cancelled", error: { code: "ACTOR_DIED", message } },
     ran("w1", "t"),
   ]);
 });

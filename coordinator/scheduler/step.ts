@@ -135,6 +135,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     vacate(state, task);
     if (goesOn(state, task)) return;
     task.attempt = nextAttempt(state, task);
+    const backText = isRecalled ? "was asked back from" : "was returned by";
+    tellOf(task, { atMs, what: `${backText} ${worker.name}: ${why}` });
     if (missing.length > 0) return awaitObjects(state, task, missing);
     if (isRecalled) return makeReady(state, task);
     passOver(worker, task.group);
@@ -143,7 +145,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     makeReady(state, task);
   },
 
-  "object-available"(state, { object, near }, effects) {
+  "object-available"(state, { object, near, atMs }, effects) {
     const dependents = state.dependents.get(object);
     if (!dependents) return;
     state.dependents.delete(object);
@@ -152,6 +154,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       if (near) task.near = addNear(task.near, near);
       if (task.missing!.size > 0) continue;
       task.missing = undefined;
+      tellOf(task, { atMs, what: "its arguments were there" });
       const { group } = task;
       if (isOrphaned(state, group)) failTask(state, task, groupRemoved(group), effects);
       else makeReady(state, task);
@@ -182,9 +185,15 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     } else {
       vacate(state, task);
     }
-    const { name } = group;
-    const attempts = state.copies.size === 0 ? attempt + 1 : nextAttempt(state, task);
-    effects.push({ type: "accept-result", task: id, worker: workerId, name, attempts });
+    effects.push({
+      type: "accept-result",
+      task: id,
+      worker: workerId,
+      name: group.name,
+      attempts: state.copies.size === 0 ? attempt + 1 : nextAttempt(state, task),
+      submittedMs: task.submittedMs,
+      story: task.story,
+    });
     if (group.isActor) return;
     forget(state, state.copies.size === 0 ? task : endOthers(state, task, effects));
   },
@@ -229,7 +238,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     const task = state.tasks.get(actor as string as TaskId);
     if (task?.state !== "alive" || task.worker?.id !== worker) return;
     if (life !== undefined && life !== task.attempt) return;
-    if (isFinal) return buryActor(state, task, error, effects);
+    if (isFinal) return buryActor(state, task, { how: "done", error }, effects);
     loseActor(state, task, { why: error.message, atMs }, effects);
   },
 

@@ -76,7 +76,7 @@ export interface TaskRecord extends Chained {
   cpus: "kept" | "lent" | "returned";
   /** How often a worker gave it back, because it could not have an argument. */
   returns: number;
-  /** What went wrong so far; most tasks have no story. */
+  /** What it did besides being run at once; most tasks have no story. */
   story: Chapter[] | undefined;
 }
 
@@ -455,6 +455,8 @@ export type SchedulerEffect =
       readonly worker: PeerId;
       readonly name: string;
       readonly attempts: number;
+      readonly submittedMs: number;
+      readonly story: readonly Chapter[] | undefined;
     }
   | {
       readonly type: "fail-task";
@@ -462,11 +464,24 @@ export type SchedulerEffect =
       readonly error: WireError;
       readonly name: string;
       readonly attempts: number;
+      readonly submittedMs: number;
+      readonly story: readonly Chapter[] | undefined;
     }
   | { readonly type: "stop-actor"; readonly worker: PeerId; readonly actor: ActorId }
   /** It lives nowhere now, and will again. */
   | { readonly type: "actor-restarting"; readonly actor: ActorId }
-  | { readonly type: "actor-died"; readonly actor: ActorId; readonly error: WireError }
+  | {
+      readonly type: "actor-died";
+      readonly actor: ActorId;
+      readonly error: WireError;
+      /** By itself, by a fault, or because somebody wanted it so. */
+      readonly how: "done" | "failed" | "cancelled";
+      readonly worker: PeerId;
+      readonly name: string;
+      readonly attempts: number;
+      readonly submittedMs: number;
+      readonly story: readonly Chapter[] | undefined;
+    }
   /** All bundles have their places, for the first time. */
   | { readonly type: "placement-group-ready"; readonly group: GroupId }
   | { readonly type: "placement-group-ended"; readonly group: GroupId; readonly error: WireError }

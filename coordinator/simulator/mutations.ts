@@ -37,12 +37,10 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a failed task's dependents are not told",
     file: CONTROL,
-    text: `      case "unavailable":
-        return this.#schedule({
-          type: "object-failed",
-          object: effect.object,
-          error: effect.error,
-        });`,
+    text: `      case "unavailable": {
+        const { object, error } = effect;
+        return this.#schedule({ type: "object-failed", object, error });
+      }`,
     by: `      case "unavailable":
         return;`,
   },
@@ -255,8 +253,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a task runs although its argument is lost",
     file: CONTROL,
-    text: "    if (missing.length > 0) {\n",
-    by: "    if (missing.length > 1_000) {\n",
+    text: "if (missing.length > 0 || tooLarge",
+    by: "if (missing.length > 1_000 || tooLarge",
   },
   {
     name: "a task that was given back keeps its worker busy",

@@ -209,8 +209,8 @@ test("health, metrics, state and explain answer", async () => {
   const state = (await (await get("/v1/state")).json()) as { peers: { name: string }[] };
   expect(state.peers.map(({ name }) => name)).toContain("node-1");
   expect((await get("/v1/state", "wrong")).status).toBe(401);
-  const explained = (await (await get("/v1/tasks/nope.1/explain")).json()) as { state: string };
-  expect(explained.state).toBe("freed");
+  const explained = (await (await get("/v1/explain/nope.1")).json()) as unknown;
+  expect(explained).toMatchObject({ state: "freed", reason: { code: "freed" } });
 });
 
 test("packages are stored by the hash of their bytes", async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Explanation } from "manta";
 
 /** What a test may leave nothing of. */
 export interface MeshAccess {
@@ -52,11 +53,8 @@ export async function meshIsEmpty({ url, tokens }: MeshAccess): Promise<void> {
     if (performance.now() - startMs > DEADLINE_MS) {
       const objects = state.objects.slice(0, EXPLAINED_MAX);
       const explained = objects.map(async ({ object }) => {
-        const { text, story } = (await ask(`/v1/tasks/${object}/explain`)) as {
-          text: string;
-          story: string[];
-        };
-        return [text, ...story].join("; ");
+        const { text, story } = (await ask(`/v1/explain/${object}`)) as Explanation;
+        return [text, ...story.map(({ what }) => what)].join("; ");
       });
       const text = [...left, ...(await Promise.all(explained))].join("\n");
       throw new Error(`after ${DEADLINE_MS} ms the mesh is not empty:\n${text}`);

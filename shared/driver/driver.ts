@@ -3,7 +3,9 @@ import type { ActorId, IdSequence, ObjectId } from "../ids.ts";
 import { encodeValue, type RefCodec, type WireRef } from "../objects/codec.ts";
 import type { AnsweredCall } from "../peer/actor-caller.ts";
 import { INLINE_BYTES_MAX, REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
-import type { CoordinatorMessage, Explanation } from "../protocol/messages.ts";
+import type { Explanation } from "../protocol/explanation.ts";
+import type { CoordinatorMessage } from "../protocol/messages.ts";
+import { explainCall } from "./explain-call.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import { toCallFields, type CallOptions } from "./actor-class-options.ts";
 import { argumentsOf } from "./argument-errors.ts";
@@ -240,20 +242,9 @@ export class Driver {
 
   /** Why an object is not there yet, or what became of it. */
   async explain(object: ObjectId): Promise<Explanation> {
-    const entry = this.objects.entryOf(object);
-    if (entry?.isShared === false && entry.origin.kind === "call") {
-      const { state, origin } = entry;
-      if (state?.error) return { text: state.error.message, state: "failed", story: [] };
-      if (state) return { text: `${origin.text} has answered`, state: "done", story: [] };
-      const text = `${origin.text} was called and has not answered; calls of one caller start in order`;
-      const { text: ofActor, story } = await this.#explained(origin.actor as string as ObjectId);
-      return { text: `${text}; ${ofActor}`, state: "running", story };
-    }
-    return this.#explained(object);
-  }
-
-  async #explained(object: ObjectId): Promise<Explanation> {
-    return (await this.ask({ what: "explain", object })).explanation!;
+    const ask = async (id: ObjectId) =>
+      (await this.ask({ what: "explain", object: id })).explanation!;
+    return (await explainCall(this.objects.entryOf(object), ask)) ?? ask(object);
   }
 
   /** Ask the coordinator something. */

@@ -1,13 +1,8 @@
 import { MeshError } from "../errors.ts";
 import type { ActorId, CallableId, TaskId } from "../ids.ts";
 import { resultOf } from "../ids.ts";
-import type {
-  ActorSummary,
-  Define,
-  Explanation,
-  MeshSummary,
-  PeerSummary,
-} from "../protocol/messages.ts";
+import type { Explanation } from "../protocol/explanation.ts";
+import type { ActorSummary, Define, MeshSummary, PeerSummary } from "../protocol/messages.ts";
 import { actorId, isActorHandle, type ActorClass, type ActorHandle } from "./actor.ts";
 import {
   expectGroups,
@@ -294,7 +289,17 @@ export class Mesh {
     this.#driver.port.send({ type: "end-actor", actor, ...restart, ...this.#origin() });
   }
 
-  /** Why a result is not there yet, or what became of it. */
+  /**
+   * Why a result is not there yet, or what became of it. `text` says it for people; `reason` says the same as
+   * data, told apart by `reason.code`: `all-busy` comes with how many wait before it and `expectedMs`,
+   * `label-mismatch` with the nearest workers and what each lacks, and so on. `story` has the last steps, and
+   * how many milliseconds ago each was.
+   *
+   * @example
+   * const { text, reason } = await mesh.explain(ref);
+   * if (reason.code === "waits-for-objects") console.log(reason.objects[0].madeBy?.name);
+   * @throws MeshError `INVALID_ARGUMENT` if it is no ref of this mesh.
+   */
   async explain(ref: ObjectRef): Promise<Explanation> {
     expectRefs([ref]);
     return this.#driver.explain(ref.id);

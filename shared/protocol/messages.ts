@@ -13,6 +13,7 @@ import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
 import { cancelRun, cancelTask } from "./cancel-messages.ts";
 import { digest, fromCopies } from "./copy-messages.ts";
+import { explanation } from "./explanation.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
@@ -369,18 +370,6 @@ const peerSummary = Type.Object({
   faults: Type.Optional(Type.Object({ count: count(2 ** 31), last: text(1_024) })),
 });
 export type PeerSummary = Static<typeof peerSummary>;
-
-const explanation = Type.Object({
-  /** One sentence for a person. */
-  text: text(EXPLANATION_CHARS_MAX),
-  state: Type.Enum(["unknown", "waiting", "running", "done", "failed", "cancelled", "freed"]),
-  task: Type.Optional(id<TaskId>()),
-  /** Names of the peers that keep a copy until the object is freed. */
-  keepers: Type.Optional(Type.Array(text(64), { maxItems: 2 * REPLICAS_MAX })),
-  /** What the task did so far, oldest first, at most the last sixteen steps. */
-  story: Type.Array(text(512), { maxItems: 16 }),
-});
-export type Explanation = Static<typeof explanation>;
 
 const actorSummary = Type.Object({
   actor: id<ActorId>(),

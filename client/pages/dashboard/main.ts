@@ -4,7 +4,7 @@ import "../style/water.css";
 import "./dashboard.css";
 import "./overview.css";
 import type { TaskId } from "../../../shared/ids.ts";
-import type { Explanation } from "../../../shared/protocol/messages.ts";
+import type { Explanation } from "../../../shared/protocol/explanation.ts";
 import { byId, setAttributes, setText } from "../page/elements.ts";
 import { fillMasthead } from "../page/masthead.ts";
 import { getJson, TokenRefused } from "../page/mesh-api.ts";
@@ -86,7 +86,7 @@ class DashboardPage {
   }
 
   #explain(task: TaskId): Promise<Explanation> {
-    return getJson(`/v1/tasks/${encodeURIComponent(task)}/explain`, this.#token ?? "");
+    return getJson(`/v1/explain/${encodeURIComponent(task)}`, this.#token ?? "");
   }
 
   #nameOf(peer: string): string {

@@ -1,8 +1,8 @@
-import type { TaskId } from "../../../shared/ids.ts";
-import type { Explanation, MeshSummary } from "../../../shared/protocol/messages.ts";
+import type { MeshSummary } from "../../../shared/protocol/messages.ts";
 import { byId, html, setAttributes, setText } from "../page/elements.ts";
 import { formatCount, formatDuration, plural } from "../page/format.ts";
 import { KeyedList, type Row } from "../page/keyed-list.ts";
+import { Explainer, type Explains } from "./explainer.ts";
 import { MoreRows } from "./more-rows.ts";
 import { TASK_GROUPS, taskCounts, type TaskGroup, taskGroup, type TaskSummary } from "./state.ts";
 
@@ -14,10 +14,9 @@ const TONES: Readonly<Record<TaskGroup, string | undefined>> = {
   failed: "bad",
 };
 
-interface Source {
+interface Source extends Explains {
   nameOf(peer: string): string;
   submitterOf(peer: string): string;
-  explain(task: TaskId): Promise<Explanation>;
 }
 
 /** The latest tasks, a filter by state, and per task why it is where it is. */
@@ -122,56 +121,4 @@ function taskRow({ task, name, submitter }: TaskSummary, source: Source): Row<Ta
       disclosure.refresh(`${now.state} ${now.attempts} ${now.worker ?? ""}`);
     },
   };
-}
-
-/** “Explain”: asks the coordinator when it is opened, and again when the task has moved on. */
-class Explainer {
-  readonly button: HTMLButtonElement;
-  readonly region: HTMLElement;
-  readonly #task: TaskId;
-  readonly #source: Source;
-  #version = "";
-  #shownVersion: string | undefined;
-
-  constructor(task: TaskId, name: string, source: Source) {
-    this.#task = task;
-    this.#source = source;
-    const id = `explain-${task}`;
-    this.button = html(
-      "button",
-      { class: "button small", type: "button", "aria-expanded": "false", "aria-controls": id },
-      "Explain",
-      html("span", { class: "visually-hidden" }, ` ${name} ${task}`),
-    );
-    this.region = html("div", { class: "explanation", id, "aria-live": "polite", hidden: true });
-    this.button.addEventListener("click", () => {
-      this.region.hidden = !this.region.hidden;
-      setAttributes(this.button, { "aria-expanded": String(!this.region.hidden) });
-      this.refresh(this.#version);
-    });
-  }
-
-  /** `version` changes whenever there may be more to tell. */
-  refresh(version: string): void {
-    this.#version = version;
-    if (this.region.hidden || this.#shownVersion === version) return;
-    this.#shownVersion = version;
-    void this.#load();
-  }
-
-  async #load(): Promise<void> {
-    if (this.region.childElementCount === 0) {
-      this.region.append(html("p", { class: "soft" }, "Asking…"));
-    }
-    try {
-      const { text, story } = await this.#source.explain(this.#task);
-      const steps = html("ol", {}, ...story.map((step) => html("li", {}, step)));
-      this.region.replaceChildren(html("p", {}, text), ...(story.length > 0 ? [steps] : []));
-    } catch (error) {
-      this.#shownVersion = undefined;
-      this.region.replaceChildren(
-        html("p", {}, error instanceof Error ? error.message : String(error)),
-      );
-    }
-  }
 }

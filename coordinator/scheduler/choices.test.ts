@@ -44,7 +44,7 @@ describe("fallbacks", () => {
     return scheduler;
   };
 
-  test("are used in their order while nobody preferred has room", () => {
+  test("[S2] are used in their order while nobody preferred has room", () => {
     const scheduler = withFallback();
     scheduler.join("us", cpus(2), { zone: "us" });
     scheduler.join("eu", cpus(2), { zone: "eu" });
@@ -64,7 +64,7 @@ describe("fallbacks", () => {
 });
 
 describe("strategies", () => {
-  test("the default packs workers up to half of what they have, then takes turns", () => {
+  test("[S3] the default packs workers up to half of what they have, then takes turns", () => {
     const scheduler = new TestScheduler();
     for (const worker of ["w1", "w2"]) scheduler.join(worker, cpus(4));
     scheduler.define("f");
@@ -100,7 +100,7 @@ describe("strategies", () => {
     );
   });
 
-  test("a soft affinity prefers its worker, and goes elsewhere while that has no room or left", () => {
+  test("[S2] a soft affinity prefers its worker, and goes elsewhere while that has no room or left", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w2", cpus(4));
     scheduler.join("w1", cpus(1));

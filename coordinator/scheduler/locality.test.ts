@@ -22,14 +22,14 @@ function fleet(size: number): TestScheduler {
   return scheduler;
 }
 
-test("of the workers with room, a task goes to the one with most bytes of its arguments", () => {
+test("[S4] of the workers with room, a task goes to the one with most bytes of its arguments", () => {
   const scheduler = fleet(3);
   expect(submitNear(scheduler, "a", ["w3", 2 * MB], ["w2", MB])).toEqual(["a on w3"]);
   expect(submitNear(scheduler, "b", ["w3", 2 * MB], ["w2", MB])).toEqual(["b on w2"]);
   expect(submitNear(scheduler, "c", ["w3", 2 * MB], ["w2", MB])).toEqual(["c on w1"]);
 });
 
-test("a worker that becomes free gets the tasks first whose arguments it has", () => {
+test("[S4] a worker that becomes free gets the tasks first whose arguments it has", () => {
   const scheduler = fleet(2);
   scheduler.submit("x", "f");
   scheduler.submit("y", "f");
@@ -39,7 +39,7 @@ test("a worker that becomes free gets the tasks first whose arguments it has", (
   expect(runsIn(scheduler.done("w1", "x"))).toEqual(["any on w1"]);
 });
 
-test("the oldest task is not passed over for ever", () => {
+test("[S4] the oldest task is not passed over for ever", () => {
   const scheduler = fleet(1);
   scheduler.submit("x", "f");
   scheduler.submit("old", "f");
@@ -95,7 +95,7 @@ test("a worker that was slow and has long had no work is tried again", () => {
   expect(runsIn(scheduler.submit("d", "f"))).toEqual(["d on slow"]);
 });
 
-test("the last tasks of many are not left to a worker that is ten times slower", () => {
+test("[S5] the last tasks of many are not left to a worker that is ten times slower", () => {
   const scheduler = fastAndOther([100, 900]);
   expect(runsIn(scheduler.submit("c", "f"))).toEqual(["c on fast"]);
   expect(runsIn(scheduler.submit("d", "f"))).toEqual([]);

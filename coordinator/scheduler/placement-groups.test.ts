@@ -39,7 +39,7 @@ const places = (scheduler: TestScheduler): (string | undefined)[] =>
 const READY = { type: "placement-group-ready", group: G };
 
 describe("a placement group", () => {
-  test("reserves all bundles together, and its readiness is told", () => {
+  test("[S7] reserves all bundles together, and its readiness is told", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(2));
     scheduler.join("w2", cpus(2));
@@ -48,7 +48,7 @@ describe("a placement group", () => {
     expect(used(scheduler, "w1") + used(scheduler, "w2")).toBe(3_000);
   });
 
-  test("reserves nothing while one bundle has no place, and all once it has", () => {
+  test("[S7] reserves nothing while one bundle has no place, and all once it has", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(2));
     expect(create(scheduler, "spread", 1, 2)).toEqual([]);
@@ -113,7 +113,7 @@ describe("a placement group", () => {
     expect(places(scheduler)).toEqual(["w1", "w2", "w1"]);
   });
 
-  test("is not kept waiting by a stream of short tasks that are given ahead", () => {
+  test("[S8] is not kept waiting by a stream of short tasks that are given ahead", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(1));
     scheduler.define("f");
@@ -129,7 +129,7 @@ describe("a placement group", () => {
     expect(isReady).toBe(true);
   });
 
-  test("gives its room to its own tasks only, and they have no other", () => {
+  test("[S7] gives its room to its own tasks only, and they have no other", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(3));
     create(scheduler, "pack", 1, 1);
@@ -146,7 +146,7 @@ describe("a placement group", () => {
     expect(runsIn(scheduler.done("w1", "e"))).toEqual(["f on w1"]);
   });
 
-  test("whose worker is lost gets another place, and its task runs there", () => {
+  test("[S10] whose worker is lost gets another place, and its task runs there", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(1));
     create(scheduler, "pack", 1);
@@ -161,7 +161,7 @@ describe("a placement group", () => {
     expect(effects).not.toContainEqual(READY);
   });
 
-  test("that is removed gives everything back, and what was in it fails with a code of its own", () => {
+  test("[S10] that is removed gives everything back, and what was in it fails with a code of its own", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1", cpus(2));
     create(scheduler, "pack", 1, 1);

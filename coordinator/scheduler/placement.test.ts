@@ -74,7 +74,7 @@ test("classes of one priority are served in turn, also when one place at a time 
 });
 
 describe("taking tasks ahead", () => {
-  test("none while nothing is known of the class, nor if its tasks take long", () => {
+  test("[S6] none while nothing is known of the class, nor if its tasks take long", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1");
     scheduler.define("new");
@@ -99,7 +99,7 @@ describe("taking tasks ahead", () => {
     expect(submitMany(scheduler, "f", 1_100)).toHaveLength(given);
   });
 
-  test("nothing waits behind a long task of another class", () => {
+  test("[S6] nothing waits behind a long task of another class", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1");
     known(scheduler, "short", 1);
@@ -124,7 +124,7 @@ describe("taking tasks ahead", () => {
     expect(submitMany(other, "wide", 1)).toEqual([]);
   });
 
-  test("nothing waits behind an actor, which may never end", () => {
+  test("[S6] nothing waits behind an actor, which may never end", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1");
     known(scheduler, "short", 1);
@@ -135,7 +135,7 @@ describe("taking tasks ahead", () => {
     expect(runsIn(scheduler.join("w2"))).toHaveLength(5);
   });
 
-  test("a stream of short tasks keeps out neither another class nor an actor", () => {
+  test("[S8] a stream of short tasks keeps out neither another class nor an actor", () => {
     const scheduler = new TestScheduler();
     scheduler.join("w1");
     known(scheduler, "short", 1);
@@ -181,7 +181,7 @@ describe("taking tasks ahead", () => {
   });
 });
 
-test("classes with other demands are served in turn too, and so are those of another driver", () => {
+test("[S1] classes with other demands are served in turn too, and so are those of another driver", () => {
   const scheduler = new TestScheduler();
   scheduler.define("f");
   scheduler.define("g", { job: "e" as JobId });
@@ -195,7 +195,7 @@ test("classes with other demands are served in turn too, and so are those of ano
   expect(order.map((run) => run[0]).join("")).toBe("fghfghfgh");
 });
 
-test("a shape goes with the last class that has it", () => {
+test("[S1] a shape goes with the last class that has it", () => {
   const scheduler = new TestScheduler();
   scheduler.join("w1");
   scheduler.define("f");

@@ -33,13 +33,13 @@ const giveBack = (s: TestScheduler, worker: string, task: string, attempt = 0) =
     why: "it had not started",
   });
 
-test("a worker that becomes idle gets the task that would wait longest", () => {
+test("[S6] a worker that becomes idle gets the task that would wait longest", () => {
   const s = holding();
   expect(recalledIn(s.join("w2"))).toEqual(["t5#0 from w1"]);
   expect(runsIn(giveBack(s, "w1", "t5"))).toEqual(["t5 on w2"]);
 });
 
-test("what it has started it answers as if nothing had been asked", () => {
+test("[S6] what it has started it answers as if nothing had been asked", () => {
   const s = holding();
   s.join("w2");
   for (const task of ["t1", "t2", "t3", "t4"]) s.done("w1", task, 0, 5);

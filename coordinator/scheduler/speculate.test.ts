@@ -20,18 +20,18 @@ function withLate(options = {}): TestScheduler {
 
 const kinds = (effects: readonly { type: string }[]): string[] => effects.map(({ type }) => type);
 
-test("a task that takes far longer than its kind is started again where there is room", () => {
+test("[S11] a task that takes far longer than its kind is started again where there is room", () => {
   const s = withLate();
   expect(runsIn(s.join("w2"))).toEqual(["late on w2"]);
   expect(s.task("late")).toMatchObject({ attempt: 0, losses: 0 });
   expect(s.join("w3"), "once").toEqual([]);
 });
 
-test("only if its author said that it may run twice", () => {
+test("[S11] only if its author said that it may run twice", () => {
   expect(withLate({ speculate: false }).join("w2")).toEqual([]);
 });
 
-test("not while other tasks wait for that room", () => {
+test("[S11] not while other tasks wait for that room", () => {
   const s = withLate();
   s.define("g");
   s.submit("other", "g");
@@ -41,7 +41,7 @@ test("not while other tasks wait for that room", () => {
 test.each([
   { who: "the copy", winner: "w2", attempt: 1, loser: "w1", other: 0 },
   { who: "the first attempt", winner: "w1", attempt: 0, loser: "w2", other: 1 },
-])("if $who answers first, the other is cancelled", ({ winner, attempt, loser, other }) => {
+])("[P1] if $who answers first, the other is cancelled", ({ winner, attempt, loser, other }) => {
   const s = withLate();
   s.join("w2");
   expect(s.done(winner, "late", attempt)).toMatchObject([
@@ -53,7 +53,7 @@ test.each([
   for (const { launched } of s.state.workers.values()) expect(launched).toBe(0);
 });
 
-test("if the first attempt is lost, the copy goes on, and no retry is spent", () => {
+test("[P2] if the first attempt is lost, the copy goes on, and no retry is spent", () => {
   const s = withLate({ retriesMax: 0 });
   s.join("w2");
   expect(s.leave("w1")).toEqual([]);
@@ -61,7 +61,7 @@ test("if the first attempt is lost, the copy goes on, and no retry is spent", ()
   expect(kinds(s.done("w2", "late", 1))).toEqual(["accept-result"]);
 });
 
-test("if the copy is lost, its number is not used again", () => {
+test("[P3] if the copy is lost, its number is not used again", () => {
   const s = withLate();
   s.join("w2");
   expect(s.leave("w2")).toEqual([]);

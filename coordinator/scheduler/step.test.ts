@@ -98,7 +98,7 @@ test("a heartbeat that names a task renews its lease, one that names another att
   expect(scheduler.tick(201_000)).toEqual([ran("w1", "t", 1)]);
 });
 
-test("a late answer from a given-up attempt is ignored", () => {
+test("[S9] a late answer from a given-up attempt is ignored", () => {
   const scheduler = oneTask();
   scheduler.join("w2");
   scheduler.leave("w1");

@@ -43,6 +43,11 @@ export interface FleetResult {
   readonly makespanMs: number;
   /** All work at the speed of the whole fleet; or the longest task, if that takes longer. */
   readonly lowerBoundMs: number;
+  /**
+   * The longest task on the slowest worker, argument and way included: while nothing is known of the
+   * workers, it may get it, and nobody can tell before it has ended.
+   */
+  readonly blindBoundMs: number;
   /** Share of all slots' time that was spent on tasks, until half of them were done. */
   readonly utilisation: number;
   /** Jain's index of the work done for each job when half of all tasks were done: 1 is equal. */
@@ -131,6 +136,7 @@ export class Fleet {
       schedulerMs: this.#schedulerMs,
       makespanMs: this.#nowMs,
       lowerBoundMs: lowerBoundMs(this.#plan),
+      blindBoundMs: blindBoundMs(this.#plan),
       ...this.#halfway!,
       bytesMoved: this.#bytesMoved,
       recalled: this.#recalled,
@@ -290,6 +296,15 @@ function lowerBoundMs({ workers, tasks }: FleetPlan): number {
   const fastest = workers.reduce((least, { slowness }) => Math.min(least, slowness), Infinity);
   const longest = tasks.reduce((most, { runMs }) => Math.max(most, runMs), 0);
   return Math.max(work / speed, longest * fastest);
+}
+
+function blindBoundMs({ workers, tasks }: FleetPlan): number {
+  const slowest = workers.reduce((most, { slowness }) => Math.max(most, slowness), 0);
+  const way = workers.reduce((most, { roundTripMs }) => Math.max(most, roundTripMs), 0);
+  const times = tasks.map(
+    ({ runMs, argument }) => runMs * slowest + (argument?.bytes ?? 0) / BYTES_PER_MS,
+  );
+  return way + times.reduce((most, each) => Math.max(most, each), 0);
 }
 
 /** Uneven machines, four jobs with one to four functions each, large arguments for half the tasks. */

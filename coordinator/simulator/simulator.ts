@@ -1,6 +1,7 @@
 import { invariant } from "../../shared/errors.ts";
 import type { Hello } from "../../shared/protocol/messages.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
+import { explainTask } from "../scheduler/explain.ts";
 import { DataPlane } from "./data-plane.ts";
 import { DriverPlan } from "./driver-plan.ts";
 import { checkPlane } from "./plane-invariants.ts";
@@ -166,8 +167,12 @@ class Simulation {
       }
     }
     const text = `unsettled: ${unsettled.slice(0, 5).join(", ")}; there: `;
+    const { scheduler } = this.#mesh.coordinator.plane;
+    const tasks = [...scheduler.tasks.values()].filter(({ state }) => state !== "alive");
+    const atMs = this.#world.nowMs;
+    const why = tasks.slice(0, 3).map((task) => explainTask(scheduler, task, { atMs }).text);
     const peers = [...this.#mesh.coordinator.plane.peers.keys()].join(", ");
-    return `${text}${this.#leftovers().slice(0, 8).join(", ")}; connected: ${peers}`;
+    return `${text}${this.#leftovers().slice(0, 8).join(", ")}; connected: ${peers}; ${why.join("; ")}`;
   }
 
   #checkEmpty(): void {

@@ -14,10 +14,19 @@ const sources = tracked.filter((path) => /\.(ts|mts|mjs|js|css|html)$/.test(path
 const read = (path: string) => readFileSync(inProject(path), "utf8");
 
 /** Where rules are numbered, by the letter they begin with. */
-const RULE_BOOKS = { T: "shared/transport/transport.ts", M: "shared/protocol/messages.ts" };
+const RULE_BOOKS = {
+  T: "shared/transport/transport.ts",
+  M: "shared/protocol/messages.ts",
+  S: "coordinator/scheduler/SCHEDULER.md",
+  A: "coordinator/scheduler/actors.ts",
+  P: "coordinator/scheduler/copies.ts",
+};
+/** In a comment, `A1. ...`; on a page, `- **S1. ...`. */
+const ruleBegins = (letter: string) =>
+  new RegExp(`^(?: \\*\\s+|- \\*\\*)(${letter}\\d+)\\. `, "gm");
 
 test.each(Object.entries(RULE_BOOKS))("tests cite each %s rule of %s", (letter, book) => {
-  const defined = matches(read(book), new RegExp(`^ \\*\\s+(${letter}\\d+)\\. `, "gm"));
+  const defined = matches(read(book), ruleBegins(letter));
   expect(defined.size).toBeGreaterThan(0);
   const cited = new Set([...citations().keys()].filter((rule) => rule.startsWith(letter)));
   expect(
@@ -28,7 +37,7 @@ test.each(Object.entries(RULE_BOOKS))("tests cite each %s rule of %s", (letter, 
 
 test("each rule that a test cites exists", () => {
   const defined = new Set(
-    sources.flatMap((path) => [...matches(read(path), /^\s*\*\s+([A-Z]\d+)\. /gm)]),
+    [...sources, RULE_BOOKS.S].flatMap((path) => [...matches(read(path), ruleBegins("[A-Z]"))]),
   );
   const unknown = [...citations()].filter(([rule]) => !defined.has(rule));
   expect(unknown).toEqual([]);

@@ -33,7 +33,7 @@ describe("how fast a worker is", () => {
 });
 
 describe("work ahead", () => {
-  test("is at least 20 ms, twice the round trip, and at most half a second", () => {
+  test("[S6] is at least 20 ms, twice the round trip, and at most half a second", () => {
     expect(aheadUsMax({ ...unknownSpeed(), roundTripMs: 1 })).toBe(20_000);
     expect(aheadUsMax({ ...unknownSpeed(), roundTripMs: 100 })).toBe(200_000);
     expect(aheadUsMax({ ...unknownSpeed(), roundTripMs: 5_000 })).toBe(500_000);
@@ -44,7 +44,7 @@ describe("a slow worker", () => {
   const slow = { ...unknownSpeed(), published: 10 };
   const all = { slots: 4, speed: 3.1 };
 
-  test("helps as long as much waits, and leaves the rest to the others", () => {
+  test("[S5] helps as long as much waits, and leaves the rest to the others", () => {
     expect(isLeftToOthers(slow, 1, { queued: 100, all })).toBe(false);
     expect(isLeftToOthers(slow, 1, { queued: 10, all })).toBe(true);
   });

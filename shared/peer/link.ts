@@ -25,6 +25,9 @@ import { RoundTrip } from "./round-trip.ts";
 /** While objects are sent, how often the round trip is measured again. */
 const PING_EVERY_MS = 5_000;
 
+/** With so much on its way, an answer tells of the queue and not of the way. */
+const LOADED_BYTES_MIN = 16 * 1024;
+
 /** Bad messages a peer may send on one link before the link is closed. */
 const VIOLATIONS_MAX = 3;
 
@@ -84,6 +87,8 @@ export class Link {
   #refusal: WireError | undefined;
   #reason: string | undefined;
   #pingedMs = -Infinity;
+  /** Whether that ping had to wait behind what was sent before. */
+  #isPingLoaded = false;
   #chunksSent = 0;
   #undelivered: { readonly chunks: number; readonly resolve: () => void }[] = [];
 
@@ -135,6 +140,7 @@ export class Link {
   /** Measure the round trip. */
   ping(): void {
     this.#pingedMs = this.#options.clock.nowMs();
+    this.#isPingLoaded = this.#transport.unreadBytes > LOADED_BYTES_MIN;
     this.send({ type: "link-ping", atMs: this.#pingedMs });
   }
 
@@ -287,7 +293,9 @@ export class Link {
     if (answeredChunks === this.#chunksSent) this.#lanes.delivered();
     this.#settleDelivered(answeredChunks);
     const { clock, account } = this.#options;
-    const roundTripMs = this.#roundTrip.measured(clock.nowMs() - atMs);
+    const isLoaded = atMs !== this.#pingedMs || this.#isPingLoaded;
+    const roundTripMs = this.#roundTrip.measured(clock.nowMs() - atMs, isLoaded);
+    if (this.#roundTrip.wantsMore) this.ping();
     if (roundTripMs === undefined) return;
     account?.roundTrip(roundTripMs);
     for (const transport of [this.#transport, ...this.#lanesOfOther]) {

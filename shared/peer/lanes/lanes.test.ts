@@ -2,14 +2,17 @@ import { expect, test } from "vitest";
 import type { ObjectId, PeerId } from "../../ids.ts";
 import { memoryTransportPair } from "../../transport/memory.ts";
 import type { Transport } from "../../transport/transport.ts";
-import { ManualClock, quiet, TestMesh } from "../test-mesh.ts";
+import { ManualClock, nextTurn, quiet, TestMesh } from "../test-mesh.ts";
 import { Lanes } from "./lanes.ts";
 
 const MIB = 2 ** 20;
 const CHUNK_BYTES = MIB / 8;
 const object = "x.1" as ObjectId;
 
-/** A link by WebRTC whose round trip was measured. */
+/** Turns in which the first few pings, one after the other, come and go. */
+const PING_TURNS = 12;
+
+/** A link by WebRTC whose round trip was measured: at least so long. */
 async function linkAcross(roundTripMs: number) {
   const mesh = new TestMesh();
   const a = mesh.add("a", { dialers: [mesh.dialer("a" as PeerId, "webrtc")] });
@@ -19,9 +22,10 @@ async function linkAcross(roundTripMs: number) {
   const opening = a.links.to(b.id);
   await Promise.resolve();
   const link = await opening;
-  link.ping();
-  await Promise.resolve();
-  mesh.clock.advance(roundTripMs);
+  for (let turn = 0; turn < PING_TURNS; turn++) {
+    await new Promise<void>((resolve) => nextTurn(resolve));
+    mesh.clock.advance(roundTripMs);
+  }
   await quiet();
   return { mesh, a, b, link, offsets };
 }

@@ -44,9 +44,17 @@ test("a copy in a tab is named only with the hash that it is checked by", () => 
   expect(state.locations?.toSorted()).toEqual(["d", "t1"]);
 });
 
-test("only who was asked tells a hash, and one of the right length", () => {
+test("while one tab alone fetches it nothing is hashed; when a second one does, the maker is asked", () => {
   const mesh = stored();
   mesh.receive("t1", { type: "copy-started", object });
+  expect(mesh.sentInShort()).toEqual([]);
+  mesh.receive("t2", { type: "copy-started", object });
+  expect(mesh.sentInShort()).toEqual(["digest-wanted d"]);
+});
+
+test("only who was asked tells a hash, and one of the right length", () => {
+  const mesh = stored();
+  mesh.receive("t1", { type: "copy-added", object });
   const forged = { type: "object-digest", object, digest } as const;
   expect(failureOf(() => mesh.receive("t1", forged)).code).toBe("PROTOCOL_VIOLATION");
   const short = { ...forged, digest: new Uint8Array(3) };

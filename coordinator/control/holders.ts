@@ -50,6 +50,11 @@ export class Holders {
     for (const peer of this.#receiving.get(object) ?? []) this.ended(peer, object);
   }
 
+  /** How many peers are receiving it. */
+  receiving(object: ObjectId): number {
+    return this.#receiving.get(object)?.length ?? 0;
+  }
+
   /** Peers that are receiving something. For tests: none, when all is quiet. */
   get receivers(): number {
     return this.#objects.size;

@@ -74,7 +74,9 @@ export class Sharing {
         if (this.#plane.directory.objects.get(object)?.phase !== "sealed") return;
         if (!this.#mayHave(peer, object)) return;
         this.holders.started(peer, object);
-        return this.digests.copyAt(from, object);
+        // While one peer alone fetches it, a hash serves nobody, and takes time from the sending.
+        if (this.holders.receiving(object) > 1) this.digests.copyAt(from, object);
+        return;
       case "copy-stopped":
         return this.holders.ended(peer, object);
       case "source-fault":

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import type { JobId, PeerId } from "../ids.ts";
+import { expect, test, vi } from "vitest";
+import type { JobId, ObjectId, PeerId } from "../ids.ts";
 import { LocalStore } from "../objects/local-store.ts";
 import { decodeBatch, encodeBatch } from "../protocol/batch.ts";
 import { encodeFrame, isFrame } from "../protocol/frame.ts";
@@ -43,11 +43,12 @@ async function join(more: Partial<Welcome> = {}) {
     if (messages[0]?.type === "hello") say({ ...WELCOME, ...more });
   };
   let accept!: (transport: Transport) => void;
+  const store = new LocalStore({ bytesMax: 2 ** 23 });
   const peer = await MeshPeer.join({
     transport,
     hello: { token: "t", role: "worker", runtime: "node", name: "n", webrtc: false },
     clock,
-    store: new LocalStore({ bytesMax: 2 ** 20 }),
+    store,
     dialers(_welcome, acceptTransport) {
       accept = acceptTransport;
       return [];
@@ -57,7 +58,7 @@ async function join(more: Partial<Welcome> = {}) {
   const relay = (header: RelayHeader) => {
     void coordinator.send(encodeFrame(header, new Uint8Array(0)));
   };
-  return { peer, clock, heard, say, relay, accept };
+  return { peer, clock, store, heard, say, relay, accept };
 }
 
 /** What comes back for a hello with a ticket of this expiry. */
@@ -130,4 +131,19 @@ test("all who wait for one introduction are told when it does not come, and the 
   say({ type: "introduction", peer: ada, error });
   await third;
   expect(clock.pending).toBe(0);
+});
+
+test("an object that is freed while it is hashed is not hashed to its end", async () => {
+  const { store, heard, say } = await join();
+  const object = "b.1" as ObjectId;
+  store.put(object, new Uint8Array(4 * 2 ** 20));
+  const digest = vi.spyOn(crypto.subtle, "digest").mockImplementation(() => {
+    store.delete(object);
+    return Promise.resolve(new ArrayBuffer(32));
+  });
+  say({ type: "digest-wanted", object });
+  await quiet();
+  expect(digest).toHaveBeenCalledTimes(1);
+  expect(heard.map(({ type }) => type)).toEqual(["hello", "copy-lost"]);
+  digest.mockRestore();
 });

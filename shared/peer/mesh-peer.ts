@@ -159,10 +159,18 @@ export class MeshPeer {
   }
 
   async #tellDigest(object: ObjectId): Promise<void> {
-    const stored = this.#store.open(object);
+    const store = this.#store;
+    const stored = store.open(object);
     if (!stored) return this.session.send({ type: "copy-lost", object });
+    const { sizeBytes } = stored;
+    const read = (offset: number, length: number) => {
+      // It can be read after it was freed; but then nobody wants the hash.
+      if (!store.has(object)) throw new Error(`${object} was freed`);
+      return stored.read(offset, length);
+    };
     try {
-      this.session.send({ type: "object-digest", object, digest: await pieceDigests(stored) });
+      const digest = await pieceDigests({ sizeBytes, read });
+      this.session.send({ type: "object-digest", object, digest });
     } catch {
       this.session.send({ type: "copy-lost", object });
     } finally {

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { compileFunction } from "node:vm";
 import { WebSocket } from "ws";
-import { collectGarbage } from "./collect-garbage.ts";
 import type { PeerConstructor } from "../transport/peerjs-api.ts";
 
 /** node-datachannel's defaults assume a LAN; at 51 ms these carry 31 MB/s where they carry 2. */
@@ -65,31 +64,8 @@ async function load(): Promise<PeerConstructor> {
   return module.exports["Peer"] as PeerConstructor;
 }
 
-interface Channel extends EventTarget {
+interface Channel {
   close(): void;
-}
-
-/** Of what arrives by data channels, before its garbage is looked for. */
-const COLLECT_EVERY_BYTES = 16 * 2 ** 20;
-let arrivedBytes = 0;
-let isCollecting = false;
-
-/**
- * Each message comes in memory of its own, which is garbage as soon as it is read. V8 has 64 MiB of such
- * pile up and then looks through everything; to look only at what is young takes a millisecond, and
- * frees all of it (64 MiB from Node to Node: 80 of 900 ms).
- */
-function countArrived(event: Event): void {
-  const { data } = event as unknown as { data: unknown };
-  if (!(data instanceof ArrayBuffer)) return;
-  arrivedBytes += data.byteLength;
-  if (arrivedBytes < COLLECT_EVERY_BYTES || isCollecting) return;
-  isCollecting = true;
-  arrivedBytes = 0;
-  setImmediate(() => {
-    isCollecting = false;
-    collectGarbage("minor");
-  });
 }
 
 interface Connection extends EventTarget {
@@ -113,19 +89,14 @@ function peerConnectionFrom(Base: new (configuration: object) => Connection) {
       // others; the native part would contact them at once.
       super(isProbe ? { iceServers: [] } : configuration);
       this.addEventListener("datachannel", (event) => {
-        this.#add((event as unknown as { channel: Channel }).channel);
+        this.#channels.add((event as unknown as { channel: Channel }).channel);
       });
     }
 
     override createDataChannel(label: string, options?: object): Channel {
       const channel = super.createDataChannel(label, options);
-      this.#add(channel);
-      return channel;
-    }
-
-    #add(channel: Channel): void {
       this.#channels.add(channel);
-      channel.addEventListener("message", countArrived);
+      return channel;
     }
 
     override async setLocalDescription(description: object): Promise<void> {

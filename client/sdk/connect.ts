@@ -23,6 +23,11 @@ export interface ConnectOptions {
   /** How the dashboard names this driver. */
   readonly name?: string;
   /**
+   * How much of the mesh this driver's work gets while others have work too, compared with drivers
+   * of weight 1. From 0.1 to 10, default 1.
+   */
+  readonly weight?: number;
+  /**
    * Bytes of values this driver keeps in memory for others to fetch, or has fetched. Default: 30 % of
    * the machine's memory in Node, 1 GiB in a page. Node moves what exceeds it to disk.
    */
@@ -96,6 +101,7 @@ export async function connectWith(
         runtime: platform.runtime,
         name: (options.name ?? platform.defaultName).slice(0, 64),
         webrtc: paths.webrtc,
+        ...(options.weight === undefined ? {} : { weight: options.weight }),
         ...(paths.directUrl ? { directUrl: paths.directUrl } : {}),
       },
     });

@@ -7,6 +7,7 @@ import {
   checkOptions,
   type OptionChecks,
 } from "../../shared/driver/option-checks.ts";
+import { WEIGHT_MAX, WEIGHT_MIN } from "../../shared/protocol/limits.ts";
 import type { ConnectOptions } from "./connect.ts";
 
 /** The arguments of `connect`: `(url?, options?)` or `(options)`. */
@@ -21,6 +22,7 @@ export const CONNECT_CHECKS: OptionChecks<ConnectOptions> = {
   url: aText(2_048),
   token: aText(),
   name: aText(),
+  weight: aNumber(WEIGHT_MIN, WEIGHT_MAX),
   storeBytesMax: aWholeNumber(0, Number.MAX_SAFE_INTEGER, "a number of bytes"),
   spillDir: aText(4_096),
   webrtc: aSwitch,

@@ -34,7 +34,7 @@ import { directoryEventOf, requireMine } from "./object-messages.ts";
 import { MadeObjects } from "./made-objects.ts";
 import { sealedFrom } from "./object-state.ts";
 import { answerQuery } from "./queries.ts";
-import { classDefined, forgetCallables, peerRecordOf, workerJoined } from "./registration.ts";
+import { classDefined, forgetCallables, peerJoined, peerRecordOf } from "./registration.ts";
 import { objectAvailable } from "./near.ts";
 import { groupEventOf, groupOutcome, groupPromised, requireOwnGroup } from "./placement-groups.ts";
 import { Replicator } from "./replicator.ts";
@@ -120,12 +120,9 @@ export class ControlPlane {
     this.#nowMs = atMs;
     const record = peerRecordOf(peer, hello, atMs);
     this.peers.set(peer, record);
-    if (record.role === "driver") {
-      this.circles.started(peer as string as JobId);
-      this.circles.joined(peer, peer as string as JobId);
-    }
-    if (record.role !== "worker" || !record.capacity) return;
-    this.#schedule(workerJoined(record, record.capacity));
+    const event = peerJoined(record, hello, this.circles);
+    if (!event) return;
+    this.#schedule(event);
     this.replicator.peerJoined();
     this.#settleEffects();
   }

@@ -3,6 +3,7 @@ import { REFS_PER_MESSAGE_MAX, UNLIMITED } from "../../shared/protocol/limits.ts
 import type { Define, Hello } from "../../shared/protocol/messages.ts";
 import type { Demands } from "../../shared/protocol/schema.ts";
 import type { SchedulerEvent } from "../scheduler/types.ts";
+import type { JobCircles } from "./job-circles.ts";
 import type { ControlPorts, PeerRecord } from "./types.ts";
 import { DEPTH_MAX } from "../scheduler/placement.ts";
 import { nestedClassOf } from "./nested-tasks.ts";
@@ -34,10 +35,25 @@ export function peerRecordOf(peer: PeerId, hello: Hello, joinedMs: number): Peer
 /** Silence after which a worker is given up: three heartbeats; a throttled tab beats rarely. */
 const SILENCE_MS_MAX = { node: 16_000, browser: 75_000 } as const;
 
+type JobWeighted = Extract<SchedulerEvent, { type: "job-weighted" }>;
 type WorkerJoined = Extract<SchedulerEvent, { type: "worker-joined" }>;
 
-/** A worker offers itself to the scheduler. */
-export const workerJoined = (
+/** What it means to the scheduler: a worker offers itself, a driver begins its job. */
+export function peerJoined(
+  record: PeerRecord,
+  { weight = 1 }: Pick<Hello, "weight">,
+  circles: JobCircles,
+): Omit<WorkerJoined, "atMs"> | Omit<JobWeighted, "atMs"> | undefined {
+  const { peer, role, capacity } = record;
+  if (role === "worker") return capacity && workerJoined(record, capacity);
+  if (role !== "driver") return undefined;
+  const job = peer as string as JobId;
+  circles.started(job);
+  circles.joined(peer, job);
+  return { type: "job-weighted", job, weight };
+}
+
+const workerJoined = (
   { peer, name, labels, runtime }: PeerRecord,
   capacity: Demands,
 ): Omit<WorkerJoined, "atMs"> => ({

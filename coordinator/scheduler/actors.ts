@@ -1,7 +1,8 @@
 import type { ActorId } from "../../shared/ids.ts";
 import { STORY_STEPS_MAX } from "../../shared/protocol/texts.ts";
 import { leaveFamily } from "./family.ts";
-import { makeReady, vacate } from "./placement.ts";
+import { vacate } from "./placement.ts";
+import { makeReady } from "./ready-lines.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
 /**

@@ -3,7 +3,8 @@ import type { WireError } from "../../shared/protocol/schema.ts";
 import { forget } from "./actors.ts";
 import { endOthers } from "./copies.ts";
 import { descendantsOf } from "./family.ts";
-import { takeFromQueue, vacate } from "./placement.ts";
+import { vacate } from "./placement.ts";
+import { takeFromQueue } from "./ready-lines.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
 /** How tasks come to an end that is not a result. */

@@ -1,10 +1,12 @@
 import { invariant } from "../../shared/errors.ts";
 import { change, fits, noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
+import type { JobId } from "../../shared/ids.ts";
 import { rankOf } from "./choices.ts";
+import { isWithinQuota } from "./policy/fairness.ts";
 import { LENT_MAX } from "./placement.ts";
 import { slotsOf } from "./policy/speed.ts";
 import { candidatesOf } from "./shapes.ts";
-import type { Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
+import type { JobRecord, Pool, SchedulerState, Shape, WorkerRecord } from "./types.ts";
 
 /**
  * Check every relation between the collections, both ways round. Linear in the state: tests and the
@@ -32,8 +34,7 @@ export function checkInvariants(state: SchedulerState): void {
     "leases",
     [...state.leased].map(({ leasedMs }) => leasedMs),
   );
-  const sorted = [...state.priorities].sort((a, b) => b - a);
-  invariant(sorted.join() === state.priorities.join(), "priorities are highest first");
+  checkLines(state);
 }
 
 function checkFamily({ tasks, family: { children, parents } }: SchedulerState): void {
@@ -106,20 +107,19 @@ function checkClasses(state: SchedulerState): void {
     for (const copy of group.speculation?.copies ?? []) {
       invariant(state.copies.get(copy.id)?.copy === copy, `${id}: counts a copy that is none`);
     }
-    const isServed = shape.ready.get(priority)?.has(group) ?? false;
+    const level = group.line.levels.find((each) => each.priority === priority);
+    const isServed = level?.classes.has(group) ?? false;
     invariant(isServed === queue.size > 0, `${id}: served iff it has ready tasks`);
+    invariant(group.line === state.jobs.get(group.job)?.lines.get(shape), `${id}: its line`);
     const near = [...(group.nearBy ?? [])].flatMap(([worker, tasks]) => {
       return [...tasks].filter((task) => queue.has(task) && task.near?.[0]?.worker === worker);
     });
     const preferring = [...queue].filter((task) => task.near && group.depth === 0);
     invariant(near.length === preferring.length, `${id}: not all that prefer a worker are known`);
   }
-  for (const [priority, shapes] of state.readyShapes) {
-    invariant(shapes.size > 0, `priority ${priority} is empty`);
-    invariant(state.priorities.includes(priority), `priority ${priority} is forgotten`);
-    for (const shape of shapes) {
-      invariant(shape.ready.has(priority), `${shape.key}: nothing is ready at ${priority}`);
-    }
+  for (const shape of state.readyShapes) {
+    invariant(shape.ready.length > 0, `${shape.key}: nothing is ready`);
+    invariant(state.shapes.get(shape.key) === shape, `${shape.key} is gone, and ready`);
   }
   invariant(classes.size === state.shapes.size, "a shape without a class");
   for (const shape of state.shapes.values()) {
@@ -130,15 +130,13 @@ function checkClasses(state: SchedulerState): void {
 
 function checkShape(state: SchedulerState, shape: Shape): void {
   const { key, ready, pools } = shape;
-  for (const [priority, classes] of ready) {
-    invariant(classes.size > 0, `${key}: nothing is ready at ${priority}`);
-    invariant(state.readyShapes.get(priority)?.has(shape), `${key}: is not served`);
-    oldestFirst(
-      `turns of ${key}`,
-      [...classes].map(({ turn }) => turn),
-    );
-  }
-  const isAwaited = shape.isActor && ready.size > 0;
+  invariant(state.readyShapes.has(shape) === ready.length > 0, `${key}: served iff ready`);
+  ready.forEach((line, i) => {
+    const above = ready[(i - 1) >> 1];
+    invariant(i === 0 || above!.servedUs <= line.servedUs, `${key}: line ${i} is out of order`);
+    invariant(line.at === i && line.shape === shape, `${key}: line ${i} is elsewhere`);
+  });
+  const isAwaited = shape.isActor && ready.length > 0;
   invariant(state.readyActors.has(shape) === isAwaited, `${key}: awaited iff a ready actor`);
   const feasible = pools.map((pool, rank) => checkPool(state, shape, { pool, rank }));
   const total = feasible.reduce((sum, each) => sum + each, 0);
@@ -286,4 +284,47 @@ function oldestFirst(what: string, times: readonly number[]): void {
     times.every((time, i) => i === 0 || times[i - 1]! <= time),
     `${what} are out of order`,
   );
+}
+
+/** What waits is in one line of its job, and what jobs have is what their tasks and groups have. */
+function checkLines(state: SchedulerState): void {
+  for (const [id, job] of state.jobs) {
+    invariant(Number.isFinite(job.servedUs) && job.weight > 0, `${id}: what it got is no number`);
+    let ready = 0;
+    for (const line of job.lines.values()) {
+      const isReady = line.shape.ready[line.at] === line;
+      const isParked = job.parked.has(line);
+      if (isReady) ready += 1;
+      invariant(line.levels.length > 0 === (isReady || isParked), `${id}: ready iff in line`);
+      invariant(!(isReady && isParked), `${id}: waits for its quota and is served`);
+      for (const { priority, classes: those } of line.levels) {
+        invariant(those.size > 0, `${id}: nothing is ready at ${priority}`);
+        oldestFirst(
+          `turns of ${id}`,
+          [...those].map(({ turn }) => turn),
+        );
+      }
+      if (isParked) {
+        const isFull = !isWithinQuota(state.quota ?? {}, job.used, line.shape.demands);
+        invariant(isFull, `${id}: waits for its quota, which has room`);
+      }
+    }
+    invariant(ready === job.linesReady, `${id}: lines that are ready are miscounted`);
+    checkUsed(state, job, id);
+  }
+}
+
+function checkUsed(state: SchedulerState, job: JobRecord, id: JobId): void {
+  const used = noAmounts();
+  for (const task of job.tasks) {
+    for (const each of [task, state.copies.get(task.id)?.copy]) {
+      if (!each?.worker || each.group.placementGroup) continue;
+      change(used, each.group.demands, 1);
+      if (each.cpus === "lent") used.cpuMilli -= each.group.demands.cpuMilli;
+    }
+  }
+  for (const { bundles } of job.placementGroups) {
+    for (const { demands } of bundles) change(used, demands, 1);
+  }
+  invariant(plain(used) === plain(job.used), `${id}: what it has is miscounted`);
 }

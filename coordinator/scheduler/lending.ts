@@ -1,4 +1,6 @@
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
+import { isCounted } from "./charging.ts";
+import { unpark } from "./ready-lines.ts";
 import { change } from "../../shared/worker/machine/amounts.ts";
 import { holdsOn, LENT_MAX, promote, startPrefetched } from "./placement.ts";
 
@@ -27,6 +29,9 @@ export function lend(state: SchedulerState, task: TaskRecord, effects: Scheduler
   task.cpus = "lent";
   worker.lent += 1;
   worker.used.cpuMilli -= group.demands.cpuMilli;
+  const { job } = group.line;
+  if (isCounted(group)) job.used.cpuMilli -= group.demands.cpuMilli;
+  if (job.parked.size > 0) unpark(state, job);
   if (holdsOn(task)) worker.held.cpuMilli -= group.demands.cpuMilli;
   startPrefetched(state, worker);
   promote(worker);

@@ -2,6 +2,7 @@ import { ChainedSet } from "../../shared/collections/chained-set.ts";
 import { noAmounts } from "../../shared/worker/machine/amounts.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { unknownSpeed } from "./policy/speed.ts";
+import { joinLine } from "./ready-lines.ts";
 import { joinShape } from "./shapes.ts";
 import {
   SLOT,
@@ -73,6 +74,7 @@ export function newTask(
     parent,
     cpus: "kept",
     returns: 0,
+    chargedUs: 0,
     story: undefined,
     places: newPlaces(),
   };
@@ -100,6 +102,7 @@ export function newClass(
 ): SchedulingClass {
   const { id, job, name, isActor, demands, retriesMax, restartsMax = 0, priority } = given;
   const { strategy } = given;
+  const shape = joinShape(state, given);
   const isInGroup = typeof strategy === "object" && "group" in strategy;
   return {
     id,
@@ -115,7 +118,8 @@ export function newClass(
     restartsMax,
     priority,
     placementGroup: isInGroup ? strategy.group : undefined,
-    shape: joinShape(state, given),
+    shape,
+    line: joinLine(jobOf(state, given), shape),
     queue: new ChainedSet(SLOT.queue),
     nearBy: undefined,
     passedOver: 0,
@@ -132,7 +136,17 @@ export function newClass(
 export function jobOf(state: SchedulerState, { job: id }: { readonly job: JobId }): JobRecord {
   let job = state.jobs.get(id);
   if (!job) {
-    job = { tasks: new ChainedSet(SLOT.job), classes: new Set(), placementGroups: new Set() };
+    job = {
+      weight: 1,
+      servedUs: state.servedUs,
+      used: noAmounts(),
+      lines: new Map(),
+      linesReady: 0,
+      parked: new Set(),
+      tasks: new ChainedSet(SLOT.job),
+      classes: new Set(),
+      placementGroups: new Set(),
+    };
     state.jobs.set(id, job);
   }
   return job;

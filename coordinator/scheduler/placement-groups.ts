@@ -7,6 +7,7 @@ import { endTask } from "./endings.ts";
 import { jobOf, newWorker } from "./new-records.ts";
 import { demote, freed, hasRoom } from "./placement.ts";
 import { planBundles, type Fleet } from "./policy/bundles.ts";
+import { unpark } from "./ready-lines.ts";
 import { joinShape, leaveShape, offer, withdraw } from "./shapes.ts";
 import type {
   BundleRecord,
@@ -59,7 +60,9 @@ export function createGroup(state: SchedulerState, event: Created): void {
     isWarned: false,
   };
   state.placementGroups.set(id, group);
-  jobOf(state, group).placementGroups.add(group);
+  const owner = jobOf(state, group);
+  owner.placementGroups.add(group);
+  for (const { demands } of bundles) change(owner.used, demands, 1);
   awaitRoom(state, group);
 }
 
@@ -270,7 +273,10 @@ function dissolve(state: SchedulerState, group: PlacementGroupRecord): void {
   state.pendingGroups.delete(group);
   state.untriedGroups.delete(group);
   state.placementGroups.delete(group.id);
-  state.jobs.get(group.job)?.placementGroups.delete(group);
+  const job = state.jobs.get(group.job);
+  if (!job?.placementGroups.delete(group)) return;
+  for (const { demands } of group.bundles) change(job.used, demands, -1);
+  if (job.parked.size > 0) unpark(state, job);
 }
 
 /** What is in the group fails; then there is no such group. */

@@ -181,7 +181,7 @@ describe("taking tasks ahead", () => {
   });
 });
 
-test("[S1] classes with other demands are served in turn too, and so are those of another driver", () => {
+test("[S12] jobs are served alike, and within a job its classes, whatever they demand", () => {
   const scheduler = new TestScheduler();
   scheduler.define("f");
   scheduler.define("g", { job: "e" as JobId });
@@ -192,7 +192,7 @@ test("[S1] classes with other demands are served in turn too, and so are those o
     const [task] = order.at(-1)!.split(" ");
     order.push(...runsIn(scheduler.done("w1", task!)));
   }
-  expect(order.map((run) => run[0]).join("")).toBe("fghfghfgh");
+  expect(order.map((run) => run[0]).join("")).toBe("fghgfghfh");
 });
 
 test("[S1] a shape goes with the last class that has it", () => {

@@ -1,13 +1,19 @@
-import { ChainedSet } from "../../shared/collections/chained-set.ts";
-import { LinkedSet } from "../../shared/collections/linked-set.ts";
-import type { PeerId } from "../../shared/ids.ts";
 import { change, fits } from "../../shared/worker/machine/amounts.ts";
+import { chargeEnd, chargeLaunch, isCounted, mayHaveMore } from "./charging.ts";
 import { rankOf } from "./choices.ts";
 import { staysFirst } from "./policy/hybrid.ts";
 import { PASSED_OVER_MAX } from "./policy/locality.ts";
 import { aheadUsMax } from "./policy/prefetch.ts";
 import { isKnown, isLeftToOthers, slotsOf, type Speed } from "./policy/speed.ts";
-import { SLOT } from "./types.ts";
+import {
+  firstOf,
+  headOf,
+  park,
+  retireClass,
+  servedOnce,
+  unqueue,
+  type Line,
+} from "./ready-lines.ts";
 import type {
   PlacementGroupRecord,
   Pool,
@@ -35,57 +41,62 @@ const PREFETCH_TASKS_MAX = 1_024;
 /** Tasks one worker is given at a time, even if they demand nothing. */
 const LAUNCHED_TASKS_MAX = 2_048;
 
-/** Give ready tasks to workers, highest priority first, classes of one priority in turn. */
+/** Give ready tasks to workers: of the job that has got least first, its highest priority first. */
 export function placeReadyTasks(
   state: SchedulerState,
   atMs: number,
   effects: SchedulerEffect[],
 ): void {
-  // From a copy: a priority that is served to the end leaves the list.
-  for (const priority of Array.from(state.priorities)) {
-    const shapes = [...state.readyShapes.get(priority)!];
-    while (shapes.length > 0) {
-      const next = nextInTurn(shapes, priority);
-      const shape = shapes[next]!;
-      const placed = placeOne(state, { shape, priority }, atMs, effects);
-      if (placed && shape.ready.has(priority)) continue;
-      shapes[next] = shapes.at(-1)!;
-      shapes.pop();
-    }
+  const shapes = [...state.readyShapes];
+  while (shapes.length > 0) {
+    const next = nextInTurn(shapes);
+    const shape = shapes[next]!;
+    // What waits for its job's quota has left it, and perhaps nothing else is there.
+    const placed = shape.ready.length > 0 && placeOne(state, shape, atMs, effects);
+    if (placed && shape.ready.length > 0) continue;
+    shapes[next] = shapes.at(-1)!;
+    shapes.pop();
   }
 }
 
-/** The index of the shape with the class that has waited longest for its turn. */
-function nextInTurn(shapes: readonly Shape[], priority: number): number {
+/** The index of the shape whose first class goes before those of the others. */
+function nextInTurn(shapes: readonly Shape[]): number {
   let next = 0;
-  let lowest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < shapes.length && shapes.length > 1; i++) {
-    const { turn } = shapes[i]!.ready.get(priority)!.first!;
-    if (turn >= lowest) continue;
-    lowest = turn;
-    next = i;
+  for (let i = 1; i < shapes.length; i++) {
+    if (shapes[i]!.ready.length === 0 || goesBefore(headOf(shapes[i]!), shapes[next]!)) next = i;
   }
   return next;
 }
 
+/** By what their jobs have got; within a job by priority, and then in turn. */
+function goesBefore(line: Line, shape: Shape): boolean {
+  if (shape.ready.length === 0) return false;
+  const other = headOf(shape);
+  if (line.job !== other.job) return line.job.servedUs < other.job.servedUs;
+  const [a, b] = [firstOf(line), firstOf(other)];
+  if (a.priority !== b.priority) return a.priority > b.priority;
+  return a.classes.first!.turn < b.classes.first!.turn;
+}
+
+/** @returns whether a task of this shape was placed, or its first line is out of the way. */
 function placeOne(
   state: SchedulerState,
-  { shape, priority }: { readonly shape: Shape; readonly priority: number },
+  shape: Shape,
   atMs: number,
   effects: SchedulerEffect[],
 ): boolean {
-  const classes = shape.ready.get(priority)!;
-  const group = classes.first!;
+  const line = headOf(shape);
+  const group = firstOf(line).classes.first!;
+  if (!mayHaveMore(state, group)) {
+    park(state, line);
+    return true;
+  }
   const worker = workerFor(state, { group, task: group.queue.first!, atMs });
   if (!worker) return false;
   const task = nextFor(group, worker);
   unqueue(task);
-  if (group.queue.size === 0) {
-    retireClass(state, group);
-  } else {
-    group.turn = state.turns++;
-    classes.moveToEnd(group);
-  }
+  if (group.queue.size === 0) retireClass(state, group);
+  else servedOnce(state, group);
   launch(state, { task, worker }, atMs, effects);
   return true;
 }
@@ -114,7 +125,8 @@ export function placeAtOnce(
   effects: SchedulerEffect[],
 ): boolean {
   const { group } = task;
-  const worker = state.priorities.length === 0 && workerFor(state, { group, task, atMs });
+  if (state.readyShapes.size > 0 || !mayHaveMore(state, group)) return false;
+  const worker = workerFor(state, { group, task, atMs });
   if (!worker) return false;
   launch(state, { task, worker }, atMs, effects);
   return true;
@@ -127,6 +139,7 @@ export function launch(
   effects: SchedulerEffect[],
 ): void {
   assign(worker, task);
+  chargeLaunch(state, task);
   if (task.isAhead && worker.prefetched.size === 1) state.ahead.add(worker);
   if (task.group.speculation) {
     task.group.speculation.running.add(task);
@@ -336,11 +349,12 @@ function assign(worker: WorkerRecord, task: TaskRecord): void {
 }
 
 /** A task of this worker ended: it may have room again for every class. */
-export function vacate(state: SchedulerState, task: TaskRecord): void {
+export function vacate(state: SchedulerState, task: TaskRecord, ranForMs?: number): void {
   takeBack(task);
   task.cpus = "kept";
   const worker = task.worker!;
   const { demands, isActor } = task.group;
+  chargeEnd(state, task, { worker, ranForMs });
   worker.assigned.delete(task);
   if (task.state === "running") land(worker, task);
   if (worker.prefetched.delete(task)) worker.aheadUs -= task.expectedUs;
@@ -371,6 +385,7 @@ export function takeBack(task: TaskRecord): void {
   promote(worker);
   worker.isDeep = false;
   worker.used.cpuMilli += group.demands.cpuMilli;
+  if (isCounted(group)) group.line.job.used.cpuMilli += group.demands.cpuMilli;
   if (holdsOn(task)) worker.held.cpuMilli += group.demands.cpuMilli;
 }
 
@@ -413,80 +428,4 @@ export function promote(worker: WorkerRecord): void {
     pool.open.add(worker);
   }
   worker.demotedFrom.length = 0;
-}
-
-/**
- * What tasks submit goes before what waits, so that a recursion goes into the depth: in the order of
- * their coming, all tasks of one level would start, and wait, before the first of the next.
- */
-function enqueue(group: SchedulingClass, task: TaskRecord): void {
-  if (group.depth === 0) return group.queue.add(task);
-  const { newest } = group;
-  group.queue.addAfter(task, newest?.parent === task.parent ? newest : undefined);
-  group.newest = task;
-}
-
-export function makeReady(state: SchedulerState, task: TaskRecord): void {
-  const { group } = task;
-  const { shape, priority } = group;
-  task.state = "ready";
-  enqueue(group, task);
-  if (task.near && group.depth === 0) preferring(group, task.near[0]!.worker).add(task);
-  if (group.queue.size > 1) return;
-  let classes = shape.ready.get(priority);
-  if (!classes) {
-    classes = new LinkedSet();
-    shape.ready.set(priority, classes);
-    addReadyShape(state, shape, priority);
-  }
-  group.turn = state.turns++;
-  classes.add(group);
-}
-
-function addReadyShape(state: SchedulerState, shape: Shape, priority: number): void {
-  if (shape.isActor) state.readyActors.add(shape);
-  const shapes = state.readyShapes.get(priority);
-  if (shapes) return void shapes.add(shape);
-  state.readyShapes.set(priority, new Set([shape]));
-  const at = state.priorities.findIndex((other) => other < priority);
-  state.priorities.splice(at === -1 ? state.priorities.length : at, 0, priority);
-}
-
-/** The ready tasks of a class that prefer this worker. */
-function preferring(group: SchedulingClass, worker: PeerId): ChainedSet<TaskRecord> {
-  group.nearBy ??= new Map();
-  let tasks = group.nearBy.get(worker);
-  if (!tasks) group.nearBy.set(worker, (tasks = new ChainedSet(SLOT.near)));
-  return tasks;
-}
-
-function unqueue(task: TaskRecord): void {
-  const { group, near } = task;
-  group.queue.delete(task);
-  const worker = near?.[0]?.worker;
-  const tasks = worker && group.nearBy?.get(worker);
-  if (!tasks) return;
-  tasks.delete(task);
-  if (tasks.size === 0) group.nearBy!.delete(worker);
-}
-
-export function takeFromQueue(state: SchedulerState, task: TaskRecord): void {
-  unqueue(task);
-  if (task.group.queue.size === 0) retireClass(state, task.group);
-}
-
-/** The class has no ready task left. */
-function retireClass(state: SchedulerState, group: SchedulingClass): void {
-  const { shape, priority } = group;
-  group.stuck = undefined;
-  const classes = shape.ready.get(priority)!;
-  classes.delete(group);
-  if (classes.size > 0) return;
-  shape.ready.delete(priority);
-  if (shape.ready.size === 0) state.readyActors.delete(shape);
-  const shapes = state.readyShapes.get(priority)!;
-  shapes.delete(shape);
-  if (shapes.size > 0) return;
-  state.readyShapes.delete(priority);
-  state.priorities.splice(state.priorities.indexOf(priority), 1);
 }

@@ -35,7 +35,7 @@ export function recallForIdle(
     state.ahead.moveToEnd(holder);
     const { shape } = last.group;
     const isAsked = holder.recalled !== undefined && atMs < holder.recalledUntilMs;
-    if (isAsked || shape.ready.size > 0) continue;
+    if (isAsked || shape.ready.length > 0) continue;
     const count = countFor(holder, last, atMs);
     if (count > 0) recall(holder, count, atMs, effects);
   }

@@ -40,7 +40,8 @@ function newShape(key: string, kind: Kind): Shape {
   // What demands nothing never fills a worker: packed, all light actors would share one thread.
   const takesTurns = isSpread || demandsNothing(demands);
   const about = { key, demands, choices, isActor, depth, isSpread, takesTurns };
-  return { ...about, ready: new Map(), pools, ...counts };
+  const share = { share: 0, shareVersion: -1 };
+  return { ...about, ready: [], ...share, pools, ...counts };
 }
 
 /** A class is gone; with the last one, its shape. */

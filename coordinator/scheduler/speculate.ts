@@ -32,7 +32,7 @@ export function copyStragglers(
       continue;
     }
     state.speculating.moveToEnd(group);
-    if (group.shape.ready.size === 0) copyLate(state, group, atMs, effects);
+    if (group.shape.ready.length === 0) copyLate(state, group, atMs, effects);
   }
 }
 
@@ -77,10 +77,8 @@ function idleFor(state: SchedulerState, task: TaskRecord, atMs: number): WorkerR
 function isWanted(state: SchedulerState, worker: WorkerRecord): boolean {
   if (state.pendingGroups.size > 0) return true;
   let left = SHAPES_MAX;
-  for (const shapes of state.readyShapes.values()) {
-    for (const shape of shapes) {
-      if (left-- === 0 || rankOf(worker, shape) >= 0) return true;
-    }
+  for (const shape of state.readyShapes) {
+    if (left-- === 0 || rankOf(worker, shape) >= 0) return true;
   }
   return false;
 }

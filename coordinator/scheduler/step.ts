@@ -1,4 +1,5 @@
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
+import { change } from "../../shared/worker/machine/amounts.ts";
 import { invariant } from "../../shared/errors.ts";
 import type { ObjectId, TaskId } from "../../shared/ids.ts";
 import {
@@ -10,16 +11,11 @@ import {
   tellOf,
   type Loss,
 } from "./actors.ts";
-import {
-  makeReady,
-  placeAtOnce,
-  placeReadyTasks,
-  settleIn,
-  takeBack,
-  vacate,
-} from "./placement.ts";
+import { placeAtOnce, placeReadyTasks, settleIn, takeBack, vacate } from "./placement.ts";
 import { endOthers, goesOn, nextAttempt, runningAttempt } from "./copies.ts";
 import { copyStragglers } from "./speculate.ts";
+import { chargeSoFar } from "./charging.ts";
+import { makeReady } from "./ready-lines.ts";
 import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
 import { learn } from "./learn.ts";
@@ -79,6 +75,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (!silent) state.silent.set(silenceMsMax, (silent = new LinkedSet()));
     silent.add(worker);
     for (const shape of state.shapes.values()) offer(shape, worker);
+    change(state.total, capacity, 1);
+    state.fleetVersion += 1;
     state.isRoomMade = true;
     state.isIdle = true;
     judgePending(state);
@@ -99,6 +97,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       if (!task) continue;
       task.leasedMs = atMs;
       state.leased.moveToEnd(task);
+      chargeSoFar(state, task);
     }
   },
 
@@ -108,6 +107,10 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     state.classes.set(group.id, group);
     jobOf(state, group).classes.add(group);
     placementGroupOf(state, group)?.classes.add(group);
+  },
+
+  "job-weighted"(state, event) {
+    jobOf(state, event).weight = event.weight;
   },
 
   "task-submitted"(state, event, effects) {
@@ -183,7 +186,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       settleIn(task);
       state.leased.delete(task);
     } else {
-      vacate(state, task);
+      vacate(state, task, ranForMs);
     }
     effects.push({
       type: "accept-result",
@@ -304,10 +307,12 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       passOver(worker, task.group);
       retryOrFail(state, task, { why, atMs }, effects);
     }
-    for (const [priority, shapes] of state.readyShapes) {
-      for (const shape of shapes) {
-        if (shape.feasible > 0) continue;
-        for (const group of shape.ready.get(priority)!) warnIfStuck(state, group, atMs, effects);
+    for (const shape of state.readyShapes) {
+      if (shape.feasible > 0) continue;
+      for (const { levels } of shape.ready) {
+        for (const { classes } of levels) {
+          for (const group of classes) warnIfStuck(state, group, atMs, effects);
+        }
       }
     }
     warnOfPendingGroups(state, atMs, effects);
@@ -332,7 +337,7 @@ export function step(
   state.nowMs = event.atMs;
   (handlers[event.type] as Handler<SchedulerEvent["type"]>)(state, event, effects);
   if (state.pendingGroups.size > 0) placeGroups(state, event.atMs, effects);
-  if (state.priorities.length > 0) placeReadyTasks(state, event.atMs, effects);
+  if (state.readyShapes.size > 0) placeReadyTasks(state, event.atMs, effects);
   if (state.isIdle) {
     state.isIdle = false;
     if (state.ahead.size > 0) recallForIdle(state, event.atMs, effects);
@@ -348,6 +353,8 @@ function removeWorker(
   effects: SchedulerEffect[],
 ): void {
   state.workers.delete(worker.id);
+  change(state.total, worker.capacity, -1);
+  state.fleetVersion += 1;
   state.silent.get(worker.silenceMsMax)!.delete(worker);
   for (const shape of state.shapes.values()) withdraw(shape, worker);
   const why = `${worker.name} left: ${cause.why}`;

@@ -1,11 +1,13 @@
 import type { CallableId, JobId, ObjectId, PeerId, TaskId } from "../../shared/ids.ts";
 import type { Demands, Labels } from "../../shared/protocol/schema.ts";
 import { checkInvariants } from "./invariants.ts";
+import type { Quota } from "./policy/fairness.ts";
 import { step } from "./step.ts";
 import {
   emptySchedulerState,
   type SchedulerEffect,
   type SchedulerEvent,
+  type SchedulerState,
   type TaskRecord,
 } from "./types.ts";
 
@@ -19,8 +21,13 @@ export const cpus = (amount: number): Demands => ({
 
 /** A scheduler for tests: short names, and every invariant checked after each event. */
 export class TestScheduler {
-  readonly state = emptySchedulerState();
+  readonly state: SchedulerState;
   nowMs = 0;
+
+  /** @param quota of each job. */
+  constructor(quota?: Quota) {
+    this.state = emptySchedulerState(quota);
+  }
 
   feed(event: Untimed<SchedulerEvent>): SchedulerEffect[] {
     const effects = step(this.state, { ...event, atMs: this.nowMs });

@@ -10,11 +10,13 @@ import type {
   TaskId,
 } from "../../shared/ids.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
-import type { Amounts } from "../../shared/worker/machine/amounts.ts";
+import { noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { Choice, Constraints } from "./choices.ts";
 import { emptyFamily, type Family } from "./family.ts";
 import type { PackStrategy } from "./policy/bundles.ts";
 import type { Nearness } from "./policy/locality.ts";
+import type { Account, Quota } from "./policy/fairness.ts";
+import type { Line } from "./ready-lines.ts";
 import type { CopyRecord } from "./copies.ts";
 import type { Durations } from "./policy/speculation.ts";
 import type { Speed, Throughput } from "./policy/speed.ts";
@@ -76,6 +78,8 @@ export interface TaskRecord extends Chained {
   cpus: "kept" | "lent" | "returned";
   /** How often a worker gave it back, because it could not have an argument. */
   returns: number;
+  /** What its job has been charged for this attempt. */
+  chargedUs: number;
   /** What it did besides being run at once; most tasks have no story. */
   story: Chapter[] | undefined;
 }
@@ -98,6 +102,8 @@ export interface SchedulingClass {
   /** Its tasks run inside this, and end with it. */
   readonly placementGroup: GroupId | undefined;
   readonly shape: Shape;
+  /** Where its job's ready tasks of this shape wait. */
+  readonly line: Line;
   /** Exactly the tasks of this class in state `ready`, oldest first. */
   readonly queue: ChainedSet<TaskRecord>;
   /** One of its tasks has waited for others: no telling how long the next one takes. */
@@ -147,8 +153,11 @@ export interface Shape {
   readonly takesTurns: boolean;
   /** How many classes have it. */
   classes: number;
-  /** By priority, those of its classes with ready tasks: the one to be served next first. */
-  readonly ready: Map<number, LinkedSet<SchedulingClass>>;
+  /** The lines with ready tasks, as a heap: see ready-lines.ts. */
+  readonly ready: Line[];
+  /** Of the mesh, what one of its tasks takes; and which mesh that was. */
+  share: number;
+  shareVersion: number;
   /** The workers that can run it, for each of `choices` those of which it is the first they answer. */
   readonly pools: readonly Pool[];
   /** How many workers could run it if they were idle. */
@@ -241,7 +250,14 @@ export interface PlacementGroupRecord {
 }
 
 /** What one driver owns in the scheduler. */
-export interface JobRecord {
+export interface JobRecord extends Account {
+  /** What its tasks and placement groups have now. */
+  readonly used: Amounts;
+  readonly lines: Map<Shape, Line>;
+  /** How many of them can be served. */
+  linesReady: number;
+  /** Those that wait because the job has all that it may have. */
+  readonly parked: Set<Line>;
   readonly tasks: ChainedSet<TaskRecord>;
   readonly classes: Set<SchedulingClass>;
   readonly placementGroups: Set<PlacementGroupRecord>;
@@ -262,12 +278,10 @@ export interface SchedulerState {
   isRoomMade: boolean;
   /** By what they demand; see {@link Shape}. */
   readonly shapes: Map<string, Shape>;
-  /** By priority, the shapes of classes with ready tasks. */
-  readonly readyShapes: Map<number, Set<Shape>>;
+  /** The shapes with ready tasks that their jobs may have. */
+  readonly readyShapes: Set<Shape>;
   /** Those of them whose tasks are actors. */
   readonly readyActors: Set<Shape>;
-  /** The keys of `readyShapes`, highest first. */
-  readonly priorities: number[];
   /** Tasks that run twice, or did. */
   readonly copies: Map<TaskId, CopyRecord>;
   /** All classes with tasks that run and may be copied, and some that had such. */
@@ -278,6 +292,13 @@ export interface SchedulerState {
   isIdle: boolean;
   /** The time of the present event. */
   nowMs: number;
+  /** What the job has got that was served last: where jobs begin that had no work. */
+  servedUs: number;
+  /** What each job may have at once. */
+  readonly quota: Quota | undefined;
+  /** What all workers have together, and how often that changed. */
+  readonly total: Amounts;
+  fleetVersion: number;
   /** How often a class was served, ever. */
   turns: number;
   /** Tasks that wait for an object. */
@@ -329,6 +350,8 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly speculate?: boolean;
     } & Constraints)
   /** None of its tasks is left, and there will be no more. */
+  /** Before its first class: how much of the mesh the job gets, compared with others of weight 1. */
+  | { readonly type: "job-weighted"; readonly job: JobId; readonly weight: number }
   | {
       readonly type: "task-submitted";
       readonly task: TaskId;
@@ -493,7 +516,8 @@ export type SchedulerEffect =
       readonly text: string;
     };
 
-export const emptySchedulerState = (): SchedulerState => ({
+/** @param quota what each job may have at once. */
+export const emptySchedulerState = (quota?: Quota): SchedulerState => ({
   tasks: new Map(),
   classes: new Map(),
   jobs: new Map(),
@@ -503,9 +527,12 @@ export const emptySchedulerState = (): SchedulerState => ({
   untriedGroups: new Set(),
   isRoomMade: false,
   shapes: new Map(),
-  readyShapes: new Map(),
+  readyShapes: new Set(),
   readyActors: new Set(),
-  priorities: [],
+  servedUs: 0,
+  quota,
+  total: noAmounts(),
+  fleetVersion: 0,
   copies: new Map(),
   speculating: new LinkedSet(),
   ahead: new LinkedSet(),

@@ -66,3 +66,39 @@ test("a slow worker far away does not keep what others could have done", () => {
   const { makespanMs, lowerBoundMs } = new Fleet(plan).run();
   expect(makespanMs / lowerBoundMs).toBeLessThanOrEqual(1.3);
 });
+
+/** Of as many jobs as there are run times, in the order of their coming, or one job after the other. */
+const jobsOf = (runMs: readonly number[], workMs: number, isMixed: boolean): FleetTask[] => {
+  const jobs = runMs.map((each, job) =>
+    Array.from({ length: workMs / each }, (_, i) => ({
+      job,
+      class: 0,
+      runMs: each,
+      order: i * each,
+    })),
+  );
+  const all = jobs.flat();
+  return isMixed ? all.toSorted((a, b) => a.order - b.order) : all;
+};
+const fleetOf = (count: number): FleetWorker[] =>
+  Array.from({ length: count }, (_, i) => ({ slots: 2, slowness: 1 + (i % 3), roundTripMs: 10 }));
+
+test.each([true, false])(
+  "equal jobs get equal parts, be their tasks long or short, mixed: %s",
+  (isMixed) => {
+    const tasks = jobsOf([10, 50, 200, 50], 100_000, isMixed);
+    const plan = { workers: fleetOf(20), tasks, withLocality: true };
+    expect(new Fleet(plan).run().fairness).toBeGreaterThanOrEqual(0.95);
+  },
+);
+
+test("jobs get parts by their weights", () => {
+  const tasks = jobsOf([20, 20, 100], 300_000, false);
+  const weights = [1, 2, 4];
+  const { workMs } = new Fleet({ workers: fleetOf(20), tasks, withLocality: true, weights }).run();
+  const sum = workMs.reduce((total, each) => total + each, 0);
+  workMs.forEach((work, job) => {
+    const part = work / sum / (weights[job]! / 7);
+    expect(Math.abs(part - 1), `job ${job} got ${part} of its part`).toBeLessThanOrEqual(0.1);
+  });
+});

@@ -33,6 +33,8 @@ export interface FleetPlan {
   readonly withLocality: boolean;
   /** Whether tasks that are late may be run twice. */
   readonly speculate?: boolean;
+  /** Of the jobs, if not all have the same. */
+  readonly weights?: readonly number[];
 }
 
 export interface FleetResult {
@@ -50,8 +52,10 @@ export interface FleetResult {
   readonly blindBoundMs: number;
   /** Share of all slots' time that was spent on tasks, until half of them were done. */
   readonly utilisation: number;
-  /** Jain's index of the work done for each job when half of all tasks were done: 1 is equal. */
+  /** Jain's index of the work done for each job, by weight, until one had nothing left that waits: 1 is equal. */
   readonly fairness: number;
+  /** That work of each job, in milliseconds. */
+  readonly workMs: readonly number[];
   readonly bytesMoved: number;
   /** Tasks that were given ahead and taken back. */
   readonly recalled: number;
@@ -98,7 +102,11 @@ export class Fleet {
   #schedulerMs = 0;
   #bytesMoved = 0;
   #recalled = 0;
-  #halfway: { readonly utilisation: number; readonly fairness: number } | undefined;
+  #utilisation = 0;
+  /** Of each job, the tasks that were never given to a worker. */
+  readonly #waiting: number[] = [];
+  /** Until one of the jobs had none. */
+  #contested: readonly number[] | undefined;
 
   constructor(plan: FleetPlan) {
     this.#plan = plan;
@@ -130,6 +138,7 @@ export class Fleet {
         tickMs += TICK_MS;
       } else this.#agenda.pop()();
     }
+    const contested = this.#contested ?? this.#workOfJob;
     return {
       events: this.#events,
       decisions: this.#decisions,
@@ -137,7 +146,9 @@ export class Fleet {
       makespanMs: this.#nowMs,
       lowerBoundMs: lowerBoundMs(this.#plan),
       blindBoundMs: blindBoundMs(this.#plan),
-      ...this.#halfway!,
+      utilisation: this.#utilisation,
+      fairness: jain(contested.map((work, job) => work / this.#weightOf(job))),
+      workMs: contested,
       bytesMoved: this.#bytesMoved,
       recalled: this.#recalled,
       copied: this.#state.counters.copied,
@@ -158,6 +169,9 @@ export class Fleet {
   }
 
   #defineClasses(): void {
+    this.#plan.weights?.forEach((weight, job) => {
+      this.#feed({ type: "job-weighted", job: `d${job}` as JobId, weight });
+    });
     const classes = new Map(this.#plan.tasks.map((task) => [classOf(task), task]));
     for (const [id, { job }] of classes) {
       const about = { isActor: false, demands: SLOT, labels: {}, retriesMax: 0, priority: 0 };
@@ -181,11 +195,16 @@ export class Fleet {
         ? [{ worker: this.#hosts[argument.at]!.id, bytes: argument.bytes }]
         : undefined;
     const id = `d${task.job}.${i}` as TaskId;
+    this.#waiting[task.job] = (this.#waiting[task.job] ?? 0) + 1;
+    this.#workOfJob[task.job] ??= 0;
     this.#feed({ type: "task-submitted", task: id, class: classOf(task), missing: [], near });
   }
 
   #order({ worker, task, attempt }: Extract<SchedulerEffect, { type: "run" }>): void {
     this.#decisions += 1;
+    const { job } = this.#plan.tasks[numberOf(task)]!;
+    if (attempt === 0) this.#waiting[job]! -= 1;
+    if (this.#waiting[job] === 0 && this.#nowMs > 0) this.#contested ??= [...this.#workOfJob];
     const host = this.#hosts[Number(worker.slice(1))]!;
     this.#after(host.roundTripMs / 2, () => {
       host.queue.push({ i: numberOf(task), attempt, isOver: false });
@@ -266,13 +285,11 @@ export class Fleet {
   #lookHalfway(): void {
     const slots = this.#hosts.reduce((sum, host) => sum + host.slots, 0);
     const busyMs = this.#hosts.reduce((sum, host) => sum + host.busyMs, 0);
-    const work = this.#workOfJob.filter((each) => each > 0);
-    const sum = work.reduce((total, each) => total + each, 0);
-    const squares = work.reduce((total, each) => total + each * each, 0);
-    this.#halfway = {
-      utilisation: busyMs / (slots * this.#nowMs),
-      fairness: (sum * sum) / (work.length * squares),
-    };
+    this.#utilisation = busyMs / (slots * this.#nowMs);
+  }
+
+  #weightOf(job: number): number {
+    return this.#plan.weights?.[job] ?? 1;
   }
 
   /** Nothing is lost here, so that heartbeats only keep leases alive. */
@@ -284,6 +301,13 @@ export class Fleet {
   #after(delayMs: number, run: () => void): void {
     this.#agenda.push(this.#nowMs + delayMs, run);
   }
+}
+
+/** 1 if all are equal, less the more they differ. */
+function jain(shares: readonly number[]): number {
+  const sum = shares.reduce((total, each) => total + each, 0);
+  const squares = shares.reduce((total, each) => total + each * each, 0);
+  return squares === 0 ? 0 : (sum * sum) / (shares.length * squares);
 }
 
 const numberOf = (task: TaskId): number => Number(task.slice(task.indexOf(".") + 1));

@@ -37,7 +37,7 @@ function runFleet(workers: number, tasks: number): void {
       `  makespan ${(makespanMs / 1_000).toFixed(1)} s: ${known}, the lower bound if all speeds were`,
     );
     print(`    known before; ${blind}, the longest task on the slowest worker`);
-    print(`  fairness between jobs, halfway (Jain): ${result.fairness.toFixed(3)}`);
+    print(`  fairness between jobs (Jain): ${result.fairness.toFixed(3)}`);
     print(`  bytes moved: ${(bytesMoved / 2 ** 30).toFixed(1)} GiB`);
   }
 }

@@ -108,7 +108,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a task that was placed is still near a worker",
-    file: PLACEMENT,
+    file: "coordinator/scheduler/ready-lines.ts",
     text: "  tasks.delete(task);\n",
     by: "",
   },

@@ -404,8 +404,10 @@ export class VirtualWorker extends VirtualPeer {
 
   #beat(): void {
     const tasks: [Run["task"], number][] = [];
+    // A fault like others: it ends with them, or what takes longer than a lease would never end.
+    const isForgetful = this.#traits.isForgetful && this.mesh.world.faulty;
     for (const order of this.#state.orders.values()) {
-      if (order.kind === "call" || this.#traits.isForgetful) continue;
+      if (order.kind === "call" || isForgetful) continue;
       tasks.push([order.task, order.attempt]);
     }
     this.send({ type: "heartbeat", tasks, storedBytes: this.store.size * BIG_BYTES });

@@ -24,7 +24,7 @@ export interface CallableOptions extends ResourceOptions, WhereOptions {
   readonly retriesMax?: number;
   /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
   readonly timeoutMs?: number;
-  /** Higher goes first, among the tasks of all drivers. An integer from -1000 to 1000. Default 0. */
+  /** Higher goes first, among the tasks of this driver. An integer from -1000 to 1000. Default 0. */
   readonly priority?: number;
   /**
    * When a task takes far longer than others of its kind and a worker is idle, start it there as well;

@@ -87,3 +87,7 @@ export const FALLBACKS_MAX = 8;
 
 /** Attempts that a worker is asked with one message to return. */
 export const RECALLED_MAX = 256;
+
+/** Of a job. Anyone who may submit chooses, so the range is such that nobody is shut out. */
+export const WEIGHT_MIN = 0.1;
+export const WEIGHT_MAX = 10;

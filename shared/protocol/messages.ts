@@ -8,6 +8,8 @@ import {
   REPLICAS_MAX,
   SOURCE_CHARS_MAX,
   UNLIMITED,
+  WEIGHT_MAX,
+  WEIGHT_MIN,
 } from "./limits.ts";
 import { placementGroupMessages, strategy } from "./placement-messages.ts";
 import { actorOptions, callOptions } from "./actor-options.ts";
@@ -116,7 +118,7 @@ const define = Type.Object({
   retriesMax: Type.Integer({ minimum: UNLIMITED, maximum: 1_000 }),
   /** Running time after which an attempt is stopped. */
   timeoutMs: Type.Optional(milliseconds),
-  /** Higher first, among the tasks of all drivers. */
+  /** Higher first, among the tasks of its job. */
   priority: Type.Integer({ minimum: -1_000, maximum: 1_000 }),
   /** A task that is late may be run once more while it runs: the first answer counts. */
   speculate: Type.Optional(Type.Boolean()),
@@ -176,6 +178,8 @@ const fromAnyPeer = {
     directUrl: Type.Optional(text(512)),
     /** Whether this peer can use WebRTC. */
     webrtc: Type.Boolean(),
+    /** Drivers only: how much of the mesh its job gets, compared with others of weight 1. */
+    weight: Type.Optional(Type.Number({ minimum: WEIGHT_MIN, maximum: WEIGHT_MAX })),
     /** Workers only: what it offers. */
     capacity: Type.Optional(demands),
     labels: Type.Optional(labels),

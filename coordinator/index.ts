@@ -8,7 +8,7 @@ import { WebSocketServer } from "ws";
 import { systemClock } from "../shared/clock.ts";
 import { MeshError } from "../shared/errors.ts";
 import type { Welcome } from "../shared/protocol/messages.ts";
-import { BATCH_BYTES_MAX } from "../shared/protocol/limits.ts";
+import { BATCH_BYTES_MAX, RELAY_WINDOW_BYTES } from "../shared/protocol/limits.ts";
 import { toWireError } from "../shared/protocol/wire-error.ts";
 import { webSocketTransport } from "../shared/transport/websocket.ts";
 import { createApi } from "./api/app.ts";
@@ -32,6 +32,8 @@ export interface CoordinatorOptions {
   /** A token per role; those not given are made up. */
   readonly tokens?: Partial<Record<TokenRole, string>>;
   readonly iceServers?: Welcome["iceServers"];
+  /** Bytes that one peer may send through the relay in a second, and in one session. */
+  readonly relayRate?: number;
   readonly relayBytesMax?: number;
   readonly peersMax?: number;
   /** Hears one line about each peer that comes or goes. Default: nobody. */
@@ -48,6 +50,12 @@ export interface Coordinator {
 
 const VERSION = "0.1.0";
 const RELAY_BYTES_MAX = 64 * 2 ** 30;
+/** Several peers at this rate are what one coordinator can pass on. */
+const RELAY_RATE = 64 * 2 ** 20;
+/** So long a peer may send as fast as it can after it was quiet. */
+const RELAY_BURST_S = 4;
+/** Windows of links that may wait for a peer's quota at once. */
+const RELAY_LINKS_WAITING_MAX = 64;
 const PEERS_MAX = 10_000;
 /** Frames carry a header beside a whole batch's worth of payload. */
 const SOCKET_PAYLOAD_MAX = BATCH_BYTES_MAX + 64 * 1024;
@@ -59,7 +67,7 @@ const built = (folder: string): string => fileURLToPath(new URL(`../${folder}`, 
  * @throws MeshError `START_FAILED` if it cannot listen, such as on a port that is in use.
  */
 export async function startCoordinator(options: CoordinatorOptions = {}): Promise<Coordinator> {
-  const { host = "127.0.0.1", port = 7777, log = () => {} } = options;
+  const { host = "127.0.0.1", port = 7777, relayRate = RELAY_RATE, log = () => {} } = options;
   const tokens = new Tokens();
   const tokenOf = (role: TokenRole): [TokenRole, string] => {
     const given = options.tokens?.[role];
@@ -75,7 +83,12 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     tokens,
     clock: systemClock,
     iceServers: options.iceServers ?? [],
-    relayBytesMax: options.relayBytesMax ?? RELAY_BYTES_MAX,
+    relayLimits: {
+      bytesPerSecond: relayRate,
+      burstBytes: RELAY_BURST_S * relayRate,
+      sessionBytesMax: options.relayBytesMax ?? RELAY_BYTES_MAX,
+      waitingBytesMax: RELAY_LINKS_WAITING_MAX * RELAY_WINDOW_BYTES,
+    },
     peersMax: options.peersMax ?? PEERS_MAX,
     log,
   });

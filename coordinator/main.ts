@@ -1,4 +1,5 @@
 import { MeshError, type ErrorCode } from "../shared/errors.ts";
+import { RELAY_WINDOW_BYTES } from "../shared/protocol/limits.ts";
 import { readCommandLine } from "../shared/node/command-line.ts";
 import { parseIceServers } from "./ice-servers.ts";
 import { startCoordinator, type CoordinatorOptions } from "./index.ts";
@@ -15,6 +16,8 @@ const USAGE = `manta coordinator [options]
   --host-name NAME      also answer to this host name (repeatable)
   --allow-origin URL    let pages of this origin use the mesh (repeatable)
   --ice-server URL      stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, for WebRTC (repeatable)
+  --relay-rate BYTES    a second that one peer may send through the coordinator (default 64 MiB)
+  --relay-bytes BYTES   that it may send so in one session (default 64 GiB)
   --quiet               do not say who joins and leaves
 Tokens: MANTA_ADMIN_TOKEN, MANTA_SUBMIT_TOKEN, MANTA_CONTRIBUTE_TOKEN, MANTA_VIEW_TOKEN; made up if unset.
 ICE servers can come from MANTA_ICE_SERVERS, separated by spaces: arguments are seen by other users.`;
@@ -29,6 +32,8 @@ function readOptions(argv: readonly string[]): CoordinatorOptions {
     "host-name": { type: "string", multiple: true },
     "allow-origin": { type: "string", multiple: true },
     "ice-server": { type: "string", multiple: true },
+    "relay-rate": { type: "string" },
+    "relay-bytes": { type: "string" },
     quiet: { type: "boolean" },
     help: { type: "boolean" },
   });
@@ -49,9 +54,21 @@ function readOptions(argv: readonly string[]): CoordinatorOptions {
       ...(values["ice-server"] ?? []),
       ...(process.env["MANTA_ICE_SERVERS"]?.split(/\s+/).filter(Boolean) ?? []),
     ]),
+    ...bytesOption("relayRate", "--relay-rate", values["relay-rate"]),
+    ...bytesOption("relayBytesMax", "--relay-bytes", values["relay-bytes"]),
     tokens: tokensFromEnvironment(),
     ...(values.quiet ? {} : { log: (line: string) => process.stderr.write(`manta: ${line}\n`) }),
   };
+}
+
+/** Less than a window a second would look like a link that is dead. */
+function bytesOption(name: "relayRate" | "relayBytesMax", flag: string, given: string | undefined) {
+  if (given === undefined) return {};
+  const bytes = Number(given);
+  if (Number.isSafeInteger(bytes) && bytes >= RELAY_WINDOW_BYTES) return { [name]: bytes };
+  throw new Error(
+    `${flag} must be a number of bytes, at least ${RELAY_WINDOW_BYTES}, not ${given}`,
+  );
 }
 
 function tokensFromEnvironment(): Partial<Record<TokenRole, string>> {

@@ -19,6 +19,8 @@ const USAGE = `manta: Ray for the web
     --allow-origin URL  let pages of this origin use the mesh (repeatable)
     --ice-server URL    stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, for tabs behind strict
                         networks (repeatable; or MANTA_ICE_SERVERS, separated by spaces)
+    --relay-rate BYTES  a second that one peer may send through the coordinator (default 64 MiB)
+    --relay-bytes BYTES that it may send so in one session (default 64 GiB)
   manta worker        contribute this machine: --url URL --token TOKEN; --help lists more
   manta coordinator   a coordinator alone; --help lists its options
   manta help | --version`;
@@ -37,6 +39,8 @@ async function start(argv: readonly string[]): Promise<void> {
     "host-name": { type: "string", multiple: true },
     "allow-origin": { type: "string", multiple: true },
     "ice-server": { type: "string", multiple: true },
+    "relay-rate": { type: "string" },
+    "relay-bytes": { type: "string" },
     help: { type: "boolean" },
   });
   if (values.help) return console.log(USAGE);
@@ -53,6 +57,8 @@ async function start(argv: readonly string[]): Promise<void> {
       ...(values.host ? ["--host", values.host] : []),
       ...(values["host-name"] ?? []).flatMap((name) => ["--host-name", name]),
       ...(values["allow-origin"] ?? []).flatMap((origin) => ["--allow-origin", origin]),
+      ...(values["relay-rate"] ? ["--relay-rate", values["relay-rate"]] : []),
+      ...(values["relay-bytes"] ? ["--relay-bytes", values["relay-bytes"]] : []),
       ...(values["ice-server"] ?? []).flatMap((server) => ["--ice-server", server]),
     ],
     restartWorkers: (sentence) => console.error(`manta: ${sentence}`),

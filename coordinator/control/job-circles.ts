@@ -113,6 +113,11 @@ export class JobCircles {
     this.#ofObjects.delete(object);
   }
 
+  /** Whether the object belongs to a job that is remembered. */
+  isOfJob(object: ObjectId): boolean {
+    return this.#jobOf(object) !== undefined;
+  }
+
   mayRead(peer: PeerId, object: ObjectId): boolean {
     if (isMadeBy(object, peer)) return true;
     const job = this.#jobOf(object);

@@ -118,6 +118,7 @@ export function summarizePeers(plane: ControlPlane): PeerSummary[] {
       links: links.slice(0, LINKS_LISTED_MAX),
       connectedForMs: Math.max(0, plane.nowMs - record.joinedMs),
       ...(record.faults ? { faults: record.faults } : {}),
+      ...(record.relayQuota ? { relayQuota: record.relayQuota } : {}),
       ...(capacity ? { capacity } : {}),
     });
   }

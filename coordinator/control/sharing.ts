@@ -1,4 +1,4 @@
-import type { ObjectId, PeerId } from "../../shared/ids.ts";
+import { makerOf, type ObjectId, type PeerId } from "../../shared/ids.ts";
 import type { ObjectState, PeerMessage } from "../../shared/protocol/messages.ts";
 import { fromCopies } from "../../shared/protocol/copy-messages.ts";
 import type {
@@ -123,8 +123,11 @@ export class Sharing {
 
   #stateFor(peer: PeerId, object: ObjectId, record: ObjectRecord | undefined): ObjectState {
     if (!record) return { object, error: freed(object) };
-    const mayRead = this.#plane.circles.mayRead(peer, object);
-    return mayRead ? this.stateOf(record) : { object, error: foreign(object) };
+    const { circles, peers } = this.#plane;
+    // Why it failed is no secret. Of a job that has ended, what is left is on its way out.
+    if (record.error || circles.mayRead(peer, object)) return this.stateOf(record);
+    const isLeft = circles.isOfJob(object) || peers.has(makerOf(object));
+    return { object, error: isLeft ? foreign(object) : freed(object) };
   }
 
   /** Copies are not wanted any more. */

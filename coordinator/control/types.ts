@@ -50,6 +50,8 @@ export interface PeerRecord {
   storedBytes: number;
   /** What receivers of objects had to complain of. */
   faults?: NonNullable<PeerSummary["faults"]>;
+  /** What its quota of the relay had to do with, if anything. */
+  relayQuota?: string;
   /** Of those, what is on disk alone. */
   spilledBytes: number;
 }

@@ -7,7 +7,6 @@ import {
   driverMessages,
   type CoordinatorMessage,
   type Hello,
-  type RelayHeader,
   type Role,
   type Runtime,
   type Welcome,
@@ -16,9 +15,10 @@ import { negotiateVersion } from "../../shared/protocol/versions.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
-import { relayRefusal } from "../../shared/transport/relay.ts";
 import { ControlPlane } from "../control/control-plane.ts";
 import { PeerSession } from "./peer-session.ts";
+import { RelayDesk } from "./relay-desk.ts";
+import type { RelayLimits } from "./relay-quota.ts";
 import type { TokenRole, Tokens } from "./tokens.ts";
 
 /** How long a new connection may take to say hello. */
@@ -38,9 +38,11 @@ export interface GatewayOptions {
   readonly tokens: Tokens;
   readonly clock: Clock;
   readonly iceServers: Welcome["iceServers"];
-  /** Bytes one peer may send through the relay in one session. */
-  readonly relayBytesMax: number;
+  /** What one peer may send through the relay. */
+  readonly relayLimits: RelayLimits;
   readonly peersMax: number;
+  /** For tests that are to come out the same each time. Default: ids that nobody can guess. */
+  newPeerId?(hello: Hello): PeerId;
   log(line: string): void;
 }
 
@@ -49,7 +51,6 @@ interface Member {
   readonly session: PeerSession;
   readonly ticketKey: Uint8Array<ArrayBuffer>;
   readonly signalKey: string;
-  relayedBytes: number;
   heardMs: number;
 }
 
@@ -60,6 +61,7 @@ interface Member {
 export class Gateway {
   readonly plane: ControlPlane;
   readonly #options: GatewayOptions;
+  readonly #relay: RelayDesk;
   readonly #members = new Map<PeerId, Member>();
   /** Made anew with each coordinator, and so are all jobs. */
   readonly #secret = randomBytes(32);
@@ -76,6 +78,15 @@ export class Gateway {
         return signTicket(key, { from, to }, Date.now() + TICKET_VALID_MS);
       },
       jobSecret: (job) => this.#jobSecret(job),
+    });
+    this.#relay = new RelayDesk({
+      clock: options.clock,
+      limits: options.relayLimits,
+      sessionOf: (peer) => this.#members.get(peer)?.session,
+      onQuota: (peer, text) => {
+        const record = this.plane.peers.get(peer);
+        if (record) record.relayQuota = text;
+      },
     });
     this.#scheduleTick();
   }
@@ -137,7 +148,7 @@ export class Gateway {
     if (this.#members.size >= peersMax) {
       throw new MeshError("QUOTA_EXCEEDED", `this mesh has its maximum of ${peersMax} peers`);
     }
-    const peer = newPeerId(hello.runtime);
+    const peer = this.#options.newPeerId?.(hello) ?? newPeerId(hello.runtime);
     const ticketKey = new Uint8Array(randomBytes(32));
     const signalKey = randomBytes(24).toString("hex");
     const session = new PeerSession({ peer, role: hello.role }, transport, {
@@ -145,7 +156,7 @@ export class Gateway {
         member.heardMs = this.#nowMs();
         this.plane.receive(peer, message, member.heardMs);
       },
-      onRelay: (header, payload) => this.#relay(peer, header, payload),
+      onRelay: (header, payload) => this.#relay.take(peer, header, payload),
       onEnded: (why) => this.#leave(peer, hello.name, why),
     });
     const member: Member = {
@@ -153,7 +164,6 @@ export class Gateway {
       session,
       ticketKey,
       signalKey,
-      relayedBytes: 0,
       heardMs: this.#nowMs(),
     };
     this.#members.set(peer, member);
@@ -182,27 +192,9 @@ export class Gateway {
 
   #leave(peer: PeerId, name: string, why: string): void {
     this.#members.delete(peer);
+    this.#relay.peerLeft(peer);
     this.#options.log(`${name} (${peer}) left: ${why}`);
     this.plane.peerLeft(peer, why, this.#nowMs());
-  }
-
-  #relay(from: PeerId, header: RelayHeader, payload: Uint8Array<ArrayBuffer>): void {
-    const sender = this.#members.get(from);
-    const receiver = this.#members.get(header.peer);
-    if (!sender) return;
-    if (!receiver) {
-      const reason = { code: "peer-left", detail: `${header.peer} is not connected` } as const;
-      sender.session.sendRelay(relayRefusal(header, reason), new Uint8Array(0));
-      return;
-    }
-    sender.relayedBytes += payload.byteLength;
-    const isOverQuota = sender.relayedBytes > this.#options.relayBytesMax;
-    if (!isOverQuota && receiver.session.sendRelay({ ...header, peer: from }, payload)) return;
-    const detail = isOverQuota
-      ? `${from} has sent its ${this.#options.relayBytesMax} relayed bytes; a direct connection has no such limit`
-      : `${header.peer} does not read what ${from} sends`;
-    const reason = { code: "refused", detail } as const;
-    sender.session.sendRelay(relayRefusal(header, reason), new Uint8Array(0));
   }
 
   /** The control plane watches workers; a driver that vanished must not keep what it holds. */

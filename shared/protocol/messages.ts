@@ -370,6 +370,8 @@ const peerSummary = Type.Object({
   labels: Type.Optional(labels),
   links: Type.Array(linkCounters, { maxItems: 4_096 }),
   connectedForMs: milliseconds,
+  /** That its quota of the relay slows it or stops it, in words. */
+  relayQuota: Type.Optional(text(256)),
   /** What receivers of objects had to complain of. */
   faults: Type.Optional(Type.Object({ count: count(2 ** 31), last: text(1_024) })),
 });

@@ -3,9 +3,11 @@ import { expect, test } from "vitest";
 import { MeshError } from "../errors.ts";
 import type { Clock } from "../clock.ts";
 import type { ObjectId } from "../ids.ts";
+import { ManualClock, quiet } from "../peer/test-mesh.ts";
 import type { SpillDevice } from "./spill-device.ts";
 import type { SpillPlace } from "./store-entry.ts";
 import { LocalStore } from "./local-store.ts";
+import { DISK_RETRY_MS } from "./store-plan.ts";
 
 const object = (n: number) => `p.${n}` as ObjectId;
 const codeOf = (run: () => void): string => {
@@ -183,4 +185,23 @@ test("who waits for room is told when nothing was let go of in time", async () =
   const reserving = store.reserve(object(2), 60, { isKept: false });
   fire();
   await expect(reserving).rejects.toThrow(/60 of them in use by running work.*nothing was let go/);
+});
+
+test("what a full disk did not take goes there as soon as it has room again, though nobody asks for any", async () => {
+  const clock = new ManualClock();
+  const disk = new Disk();
+  const store = new LocalStore({ bytesMax: 100, spill: disk, clock });
+  disk.isFull = true;
+  for (const n of [1, 2, 3]) store.put(object(n), filled(n, 40));
+  await quiet();
+  expect(store.usage().memoryBytes).toBe(120);
+  clock.advance(DISK_RETRY_MS);
+  await quiet();
+  expect(store.usage().memoryBytes).toBe(120);
+  disk.isFull = false;
+  clock.advance(DISK_RETRY_MS);
+  await quiet();
+  expect(store.usage()).toMatchObject({ memoryBytes: 80, spilledBytes: 40 });
+  expect(clock.pending).toBe(0);
+  await store.close(new MeshError("DISCONNECTED", "over"));
 });

@@ -4,7 +4,7 @@ import type { ObjectId } from "../ids.ts";
 import type { JobKey } from "../protocol/schema.ts";
 import type { SpillDevice } from "./spill-device.ts";
 import type { StoreEffect, StoreEntry, StoreUsage } from "./store-entry.ts";
-import { StorePlan, type RoomRequest } from "./store-plan.ts";
+import { DISK_RETRY_MS, StorePlan, type RoomRequest } from "./store-plan.ts";
 
 /** Sealed bytes of an object. In Node they may be in a SharedArrayBuffer. */
 export type StoredBytes = Uint8Array<ArrayBufferLike>;
@@ -80,6 +80,7 @@ export class LocalStore {
   readonly #provenance = new WeakMap<StoreEntry, Provenance>();
   readonly #waiting = new Map<ObjectId, Waiter[]>();
   readonly #loading = new Map<StoreEntry, Promise<StoredBytes | undefined>>();
+  #cancelRetry: (() => void) | undefined;
   readonly #letGoBytes = { minor: 0, major: 0 };
 
   constructor(options: LocalStoreOptions) {
@@ -275,6 +276,7 @@ export class LocalStore {
 
   /** Everything goes, from disk too. Those who wait for room fail with the reason. */
   async close(reason: MeshError): Promise<void> {
+    this.#cancelRetry?.();
     for (const waiter of [...this.#waiting.values()].flat()) waiter.reject(reason);
     await this.#options.spill?.close();
   }
@@ -384,6 +386,17 @@ export class LocalStore {
       this.#plan.spillFailed(entries, messageOf(error), this.#clock.nowMs());
     }
     this.#perform();
+    if (this.#plan.isStuck) this.#tryDiskAgain();
+  }
+
+  /** What is over the limit must not stay in memory until somebody happens to ask for room. */
+  #tryDiskAgain(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#clock.after(DISK_RETRY_MS, () => {
+      this.#cancelRetry = undefined;
+      this.#plan.tick(this.#clock.nowMs());
+      this.#perform();
+    });
   }
 
   #letGo(kind: "minor" | "major", sizeBytes: number): void {

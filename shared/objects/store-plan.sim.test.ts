@@ -64,7 +64,9 @@ class World {
   /** All that is under way ends, and nobody holds on to anything. */
   settle(): void {
     for (let round = 0; round < 1_000; round++) {
-      if (this.asked.length === 0 && this.spilling.length === 0 && this.pinned.length === 0) break;
+      const isQuiet = [this.asked, this.spilling, this.pinned].every(({ length }) => length === 0);
+      if (isQuiet && !this.plan.isStuck) break;
+      if (isQuiet) this.plan.tick((this.nowMs += DISK_RETRY_MS));
       while (this.pinned.length > 0) this.#unpin();
       while (this.reading.length > 0) this.#endRead();
       this.#endSpill(true);

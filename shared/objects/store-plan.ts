@@ -272,6 +272,17 @@ export class StorePlan {
     return true;
   }
 
+  /** Whether more is in memory than should be, because the disk was full when it was to go there. */
+  get isStuck(): boolean {
+    return this.#diskFull !== undefined && !this.#fits(0);
+  }
+
+  /** Time has passed: a disk that was full may have room again, also if nobody asks for any. */
+  tick(nowMs: number): void {
+    this.#settleDisk(nowMs);
+    this.#serve();
+  }
+
   /** Why a request is given up that waited too long. */
   fullError(request: Wanted, why: string): Error {
     return storeFull(request, this.usage(), { bytesMax: this.bytesMax, why });

@@ -24,6 +24,27 @@ export type JobId = Id<"JobId">;
 /** The object that holds what a task returns has the task's own id. */
 export const resultOf = (task: TaskId): ObjectId => task as string as ObjectId;
 
+/**
+ * An object of a task that gives several: `<task>y<index>`. It bears the task's name, so whoever may
+ * make the one may make the other. Counters are in base 32, so `y` is in none.
+ */
+export const itemOf = (task: TaskId, index: number): ObjectId =>
+  `${task}y${index.toString(32)}` as ObjectId;
+
+/** The task that makes an item, and which of its items it is. */
+export function itemNumberOf(
+  object: ObjectId,
+): { readonly task: TaskId; readonly index: number } | undefined {
+  const at = object.lastIndexOf("y");
+  if (at < 0 || at < object.indexOf(".")) return undefined;
+  const index = Number.parseInt(object.slice(at + 1), 32);
+  return { task: object.slice(0, at) as TaskId, index };
+}
+
+/** The task that an object comes from, if a task made it: its result, or one of its items. */
+export const sourceOf = (object: ObjectId): TaskId =>
+  itemNumberOf(object)?.task ?? (object as string as TaskId);
+
 /** What all ids begin with that are made by this executor of a worker. */
 export const executorPrefix = (worker: PeerId, executor: number): string =>
   `${worker}.${executor}x`;

@@ -16,7 +16,12 @@ export type {
 } from "../../shared/driver/placement-group.ts";
 export type { LabelWish, LabelWishes, WhereOptions } from "../../shared/driver/where-options.ts";
 export { ObjectRef, type GetOptions } from "../../shared/driver/object-ref.ts";
-export type { RemoteFunction } from "../../shared/driver/remote-function.ts";
+export { ObjectStream } from "../../shared/driver/object-stream.ts";
+export type {
+  RemoteFunction,
+  RemoteGenerator,
+  RemoteTuple,
+} from "../../shared/driver/remote-function.ts";
 export type { Explanation, Reason, StoryStep } from "../../shared/protocol/explanation.ts";
 export { MeshError, ERROR_CODES, type ErrorCode } from "../../shared/errors.ts";
 export { ActorPool, type PoolCall } from "./actor-pool.ts";

@@ -15,7 +15,7 @@ import {
   type DirectoryEffect,
   type DirectoryEvent,
 } from "../directory/types.ts";
-import { isCurrent, isWith } from "../scheduler/copies.ts";
+import { isWith } from "../scheduler/copies.ts";
 import { step as stepScheduler } from "../scheduler/step.ts";
 import {
   emptySchedulerState,
@@ -28,7 +28,9 @@ import { Acquaintances } from "./acquaintances.ts";
 import { cancelTask } from "./cancel-task.ts";
 import { detachedJobOf, DetachedClasses } from "./detached-classes.ts";
 import { EarlyInterest } from "./early-interest.ts";
+import { Items } from "./items.ts";
 import { JobCircles } from "./job-circles.ts";
+import { launch } from "./launch.ts";
 import { jobOf, NestedCallables } from "./nested-tasks.ts";
 import { directoryEventOf, requireMine } from "./object-messages.ts";
 import { MadeObjects } from "./made-objects.ts";
@@ -38,10 +40,8 @@ import { classDefined, forgetCallables, peerJoined, peerRecordOf } from "./regis
 import { objectAvailable } from "./near.ts";
 import { groupEventOf, groupOutcome, groupPromised, requireOwnGroup } from "./placement-groups.ts";
 import { Replicator } from "./replicator.ts";
-import { runMessage } from "./run-message.ts";
 import { SettledTasks } from "./settled-tasks.ts";
 import { isAboutCopy, Sharing } from "./sharing.ts";
-import { tooLargeForAll } from "./store-limits.ts";
 import { mayLiveAgain, Submissions } from "./submissions.ts";
 import {
   requireOfJob,
@@ -74,6 +74,7 @@ export class ControlPlane {
   readonly settled = new SettledTasks();
   readonly actors: ActorRegistry;
   readonly submissions: Submissions;
+  readonly items: Items;
   readonly detached = new DetachedClasses();
   readonly circles: JobCircles;
   readonly replicator: Replicator;
@@ -97,8 +98,11 @@ export class ControlPlane {
       cancel: (task, why) => this.#schedule({ type: "task-cancelled", task, why }),
     });
     this.actors = new ActorRegistry((to, message) => ports.send(to, message, 0));
+    const direct = (event: DirectoryEvent) => this.#direct(event);
+    const schedule = (event: Untimed<SchedulerEvent>) => this.#schedule(event);
+    this.items = new Items(this, ports, { direct, schedule });
     this.submissions = new Submissions(this, {
-      direct: (event) => this.#direct(event),
+      direct,
       schedule: (event) => this.#step(event),
       forgetDetached: (callables) => this.#forgetDetached(callables),
       early: this.#made,
@@ -176,6 +180,11 @@ export class ControlPlane {
         return this.submissions.submit(from, message);
       case "task-done":
         return this.#report(peer, message);
+      case "task-item":
+        if (message.contained) this.#made.expect(peer, message.contained);
+        return this.items.made(peer, message);
+      case "items-taken":
+        return this.items.taken(peer, message);
       case "task-returned":
         return this.submissions.takeBack(peer, message);
       case "cancel-task": {
@@ -244,7 +253,7 @@ export class ControlPlane {
     const object = resultOf(message.task);
     const before = this.#queue.length;
     const replicas = message.inline ? 1 : this.submissions.replicasOf(message.task);
-    const losses = message.inline ? 0 : (this.scheduler.tasks.get(message.task)?.losses ?? 0);
+    const losses = this.submissions.lossesOf(message);
     const atMs = this.#nowMs;
     this.#step({ type: "task-done", worker: peer, task, attempt, ranForMs, atMs });
     // The scheduler says first whether the answer counts, then what it makes room for.
@@ -254,6 +263,7 @@ export class ControlPlane {
         this.submissions.remember(message.task, accepted.attempts, losses + 1);
       }
       if (message.contained) this.#made.expect(peer, message.contained);
+      this.submissions.itemsEnded(message.task, accepted.attempts, losses + 1);
       const value = sealedFrom(message, peer, peer, replicas);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;
@@ -273,8 +283,10 @@ export class ControlPlane {
     if (!this.peers.delete(peer) || !record) return;
     if (record.role === "driver") this.#endJob(peer as string as JobId, "its driver left");
     this.#forgetDetached(this.detached.ownerLeft(peer));
+    const copies = this.items.copiesOn(peer);
     this.#schedule({ type: "worker-left", worker: peer, why });
     this.#direct({ type: "peer-left", peer, why });
+    this.items.peerLeft(peer, copies);
     this.actors.peerLeft(peer);
     this.#acquaintances.peerLeft(peer);
     this.#early.peerLeft(peer);
@@ -332,7 +344,7 @@ export class ControlPlane {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "run":
-        return this.#run(effect);
+        return launch(this, this.#ports, effect);
       case "recall-runs":
       case "cancel-run": {
         const { worker, ...order } = effect;
@@ -370,6 +382,7 @@ export class ControlPlane {
       case "free":
         // It may be only a copy too many.
         if (!this.directory.objects.has(effect.object)) {
+          this.items.freed(effect.object);
           this.submissions.lineage.freed(effect.object);
         }
         return this.sharing.freed(effect);
@@ -377,6 +390,8 @@ export class ControlPlane {
         return this.sharing.answer(effect);
       case "forget-callables":
         return forgetCallables(this.peers, effect.callables, this.#ports);
+      case "unheld":
+        return this.items.unheld(effect.object);
       case "available":
         if (!this.scheduler.dependents.has(effect.object)) return;
         return this.#schedule(objectAvailable(effect.object, this.directory));
@@ -387,34 +402,6 @@ export class ControlPlane {
       default:
         effect satisfies never; // A new effect does not compile until it is performed.
     }
-  }
-
-  #run({ worker, task, attempt }: { worker: PeerId; task: TaskId; attempt: number }): void {
-    const payload = this.submissions.payloads.get(task);
-    const scheduled = this.scheduler.tasks.get(task);
-    const define = scheduled && this.callables.get(scheduled.group.callable);
-    // An effect before this one in the queue may have ended the task.
-    if (!payload || !define || !isCurrent(this.scheduler, task, attempt)) return;
-    const missing = this.submissions.pendingOf(payload.dependencies);
-    // Or one was made since that nobody could have: taken back, the task fails with that.
-    if (missing.length > 0 || tooLargeForAll(this, payload.dependencies)) {
-      const error: WireError = { code: "OBJECT_LOST", message: "an argument was lost" };
-      return this.submissions.takeBack(worker, { task, attempt, error });
-    }
-    const state = this.submissions.states.newestOf(task, this.directory);
-    if (state === "lost") return this.submissions.failUnrestorable(worker, { task, attempt });
-    const record = this.peers.get(worker);
-    if (record && !record.defined.has(define.callable)) {
-      record.defined.add(define.callable);
-      const { job } = scheduled.group;
-      this.circles.joined(worker, job);
-      const jobKey = this.circles.jobKey(job);
-      const told = jobKey ? { ...define, jobKey } : define;
-      this.#ports.send(worker, told, define.source.length);
-    }
-    const { callable } = define;
-    const run = runMessage({ task, attempt, callable }, payload, state, this);
-    this.#ports.send(worker, run.message, run.valueBytes);
   }
 
   /** Classes of detached actors that nobody needs any more. */

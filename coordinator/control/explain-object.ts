@@ -1,4 +1,4 @@
-import type { GroupId, ObjectId, TaskId } from "../../shared/ids.ts";
+import { sourceOf, type GroupId, type ObjectId, type TaskId } from "../../shared/ids.ts";
 import type { Explanation, Reason, StoryStep } from "../../shared/protocol/explanation.ts";
 import { REPLICAS_MAX } from "../../shared/protocol/limits.ts";
 import {
@@ -22,7 +22,7 @@ const HOLDERS_TOLD_MAX = 8;
 /** What is asked of the control plane to explain something. */
 type Plane = Pick<
   ControlPlane,
-  "scheduler" | "directory" | "peers" | "settled" | "submissions" | "nowMs"
+  "scheduler" | "items" | "directory" | "peers" | "settled" | "submissions" | "nowMs"
 >;
 
 type Told = Omit<Explanation, "keepers">;
@@ -47,9 +47,12 @@ function tell(plane: Plane, object: ObjectId): Told {
     const state = reason.code === "placed" ? "done" : "waiting";
     return { text: wordsFor(group.name, reason), state, reason, story: [] };
   }
-  const task = scheduler.tasks.get(object as string as TaskId);
+  const isThere = directory.objects.get(object)?.phase === "sealed";
+  // Of an item that is not there, its task tells why.
+  const id = isThere ? (object as string as TaskId) : sourceOf(object);
+  const task = scheduler.tasks.get(id);
   if (task) return tellOfTask(plane, task);
-  const ended = settled.get(object as string as TaskId);
+  const ended = settled.get(id);
   if (ended) return tellOfEnd(plane, ended);
   const record = directory.objects.get(object);
   return record ? tellOfObject(plane, record) : freed(object);
@@ -57,6 +60,12 @@ function tell(plane: Plane, object: ObjectId): Told {
 
 function tellOfTask(plane: Plane, task: TaskRecord): Told {
   const { scheduler, nowMs: atMs } = plane;
+  const pause = plane.items.pauseOf(task.id);
+  if (pause && task.worker) {
+    const reason: Reason = { code: "paused", worker: task.worker.name, ...pause };
+    const text = wordsFor(`${task.group.name} (${task.id})`, reason);
+    return { text, state: "running", reason, task: task.id, story: storyOf(task, atMs) };
+  }
   const fetching = fetchingOf(plane, task);
   const isRunning = task.state === "running" || task.state === "alive";
   return {

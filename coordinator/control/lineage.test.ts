@@ -120,7 +120,7 @@ describe("a task that was placed when its argument was lost", () => {
     const mesh = meshOf("w1");
     mesh.submit("d.1");
     mesh.done("w1", "d.1", stored);
-    mesh.submit("d.busy");
+    mesh.submit("d.held");
     mesh.worker("w2");
     mesh.submit("d.2", "d.f", on("d.1"));
     expect(runs(mesh).at(-1)).toBe("d.2 w2 attempt 0");
@@ -128,8 +128,8 @@ describe("a task that was placed when its argument was lost", () => {
     expect(runs(mesh)).toEqual([]);
     const error = { code: "OBJECT_LOST", message: "no link" } as const;
     mesh.receive("w2", { type: "task-returned", task: "d.2" as TaskId, attempt: 0, error });
-    expect(runs(mesh)).toEqual(["d.busy w2 attempt 1"]);
-    mesh.done("w2", "d.busy", { attempt: 1 });
+    expect(runs(mesh)).toEqual(["d.held w2 attempt 1"]);
+    mesh.done("w2", "d.held", { attempt: 1 });
     expect(runs(mesh)).toEqual(["d.1 w2 attempt 1"]);
     mesh.done("w2", "d.1", { ...stored, attempt: 1 });
     expect(runs(mesh)).toEqual(["d.2 w2 attempt 1"]);

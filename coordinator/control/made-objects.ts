@@ -1,5 +1,12 @@
 import { MeshError } from "../../shared/errors.ts";
-import { makerOf, type JobId, type ObjectId, type PeerId, type TaskId } from "../../shared/ids.ts";
+import {
+  makerOf,
+  sourceOf,
+  type JobId,
+  type ObjectId,
+  type PeerId,
+  type TaskId,
+} from "../../shared/ids.ts";
 import type { PeerMessage } from "../../shared/protocol/messages.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerState } from "../scheduler/types.ts";
@@ -45,7 +52,7 @@ export class MadeObjects {
     const { object } = message;
     const { peers, submissions, directory, nowMs } = this.#plane;
     const event = madeEventOf(from, message, (peer) => peers.has(peer));
-    if (submissions.payloads.has(object as string as TaskId)) {
+    if (submissions.payloads.has(sourceOf(object))) {
       const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
       throw new MeshError("PROTOCOL_VIOLATION", text);
     }

@@ -81,7 +81,8 @@ export const classDefined = (define: Define, job: JobId): Omit<ClassDefined, "at
   retriesMax: limitOf(define.retriesMax),
   restartsMax: limitOf(define.actor?.restartsMax ?? 0),
   priority: define.priority,
-  ...(define.speculate ? { speculate: true } : {}),
+  // Two attempts at a time would both give its items.
+  ...(define.speculate && !define.stream && !define.returns ? { speculate: true } : {}),
 });
 
 /** Of retries or restarts, from how it travels. */

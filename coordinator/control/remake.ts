@@ -6,7 +6,12 @@ import { limitOf } from "./registration.ts";
 
 /** What has to be run again so that a lost object exists again; or why it cannot. */
 export type RemakePlan =
-  | { readonly entries: readonly LineageEntry[]; readonly obstacle?: undefined }
+  | {
+      readonly entries: readonly LineageEntry[];
+      /** What they are to make. */
+      readonly objects: readonly ObjectId[];
+      readonly obstacle?: undefined;
+    }
   | { readonly obstacle: string };
 
 interface Sources {
@@ -20,6 +25,7 @@ export function planRemake(object: ObjectId, sources: Sources): RemakePlan {
   const { lineage, directory } = sources;
   const entries = new Set<LineageEntry>();
   const worklist = [object];
+  const objects = new Set<ObjectId>();
   for (let next = worklist.pop(); next; next = worklist.pop()) {
     const entry = lineage.get(next);
     const obstacle = entry ? obstacleOf(entry, sources) : unknownMaker(lineage);
@@ -28,6 +34,7 @@ export function planRemake(object: ObjectId, sources: Sources): RemakePlan {
         obstacle: next === object ? `it ${obstacle}` : `it needs ${next}, which ${obstacle}`,
       };
     }
+    objects.add(next);
     if (entries.has(entry)) continue;
     entries.add(entry);
     for (const argument of entry.payload.held) {
@@ -38,7 +45,7 @@ export function planRemake(object: ObjectId, sources: Sources): RemakePlan {
       }
     }
   }
-  return { entries: [...entries] };
+  return { entries: [...entries], objects: [...objects] };
 }
 
 function obstacleOf({ payload, losses }: LineageEntry, sources: Sources): string | undefined {

@@ -2,6 +2,7 @@ import type { CallableId, ObjectId, TaskId } from "../../shared/ids.ts";
 import type { Run } from "../../shared/protocol/messages.ts";
 import type { DirectoryState } from "../directory/types.ts";
 import { argsOf } from "./kept-args.ts";
+import type { Items } from "./items.ts";
 import { freed } from "./object-state.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Payload } from "./types.ts";
@@ -9,12 +10,18 @@ import type { Payload } from "./types.ts";
 /** Values of arguments that ride along with one order. A message is never split, so it is bounded. */
 const INLINE_BYTES_PER_RUN_MAX = 2 ** 20;
 
+interface RunSources {
+  readonly directory: DirectoryState;
+  readonly sharing: Sharing;
+  readonly items: Items;
+}
+
 /** The order that makes a worker run an attempt, with what is known now of its arguments. */
 export function runMessage(
   attempt: { readonly task: TaskId; readonly attempt: number; readonly callable: CallableId },
   payload: Payload,
   state: ObjectId | undefined,
-  { directory, sharing }: { readonly directory: DirectoryState; readonly sharing: Sharing },
+  { directory, sharing, items }: RunSources,
 ): { readonly message: Run; readonly valueBytes: number } {
   const args = argsOf(payload.args);
   const { dependencies: ofCall } = payload;
@@ -26,6 +33,8 @@ export function runMessage(
     callable: attempt.callable,
     args,
   };
+  const itemOrder = items.orderOf(attempt.task, attempt.attempt);
+  if (itemOrder) message.items = itemOrder;
   const dependencies = state ? [...ofCall, state] : ofCall;
   if (state) message.restores = true;
   if (dependencies.length === 0) return { message, valueBytes: args.byteLength };

@@ -1,6 +1,7 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
   isMadeBy,
+  itemNumberOf,
   makerOf,
   resultOf,
   type ActorId,
@@ -10,13 +11,14 @@ import {
 } from "../../shared/ids.ts";
 import type { PeerId, TaskId } from "../../shared/ids.ts";
 import { encodeValue } from "../../shared/objects/codec.ts";
-import type { Define, PeerMessage, Submit } from "../../shared/protocol/messages.ts";
+import type { Define, PeerMessage, Submit, TaskDone } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { failedDependency } from "../scheduler/failed-dependency.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import type { SchedulerEvent, SchedulerState, TaskRecord } from "../scheduler/types.ts";
 import type { ActorRegistry } from "./actor-registry.ts";
 import { detachedJobOf, type DetachedClasses } from "./detached-classes.ts";
+import type { Items } from "./items.ts";
 import type { JobCircles } from "./job-circles.ts";
 import { keepArgs } from "./kept-args.ts";
 import { Lineage } from "./lineage.ts";
@@ -51,6 +53,7 @@ interface Plane {
   readonly peers: ReadonlyMap<PeerId, PeerRecord>;
   readonly callables: ReadonlyMap<CallableId, Define>;
   readonly actors: ActorRegistry;
+  readonly items: Items;
   readonly detached: DetachedClasses;
   readonly nested: NestedCallables;
   readonly circles: JobCircles;
@@ -131,7 +134,7 @@ export class Submissions {
       return this.fail(task, { code: "TASK_CANCELLED", message });
     }
     if (define.kind === "actor-class" && !this.#register(task, submit, define, job)) return;
-
+    this.#plane.items.begin(task, from.peer, define, job);
     if (unavailable) {
       return this.fail(task, failedDependency({ name: define.name, id: task }, unavailable));
     }
@@ -178,6 +181,7 @@ export class Submissions {
 
   /** The task will never have a result. */
   fail(task: TaskId, error: WireError): void {
+    this.#plane.items.ended(task, error);
     this.actorEnded(task as string as ActorId, error);
     const failed = { object: resultOf(task), error, holder: undefined };
     this.#machines.direct({ type: "object-failed", ...failed });
@@ -235,11 +239,27 @@ export class Submissions {
     this.lineage.keep({ task, payload, pinned, attempt, losses });
   }
 
+  /** A task that gives several objects is done: if workers have some, keep what makes them again. */
+  itemsEnded(task: TaskId, nextAttempt: number, losses: number): void {
+    const stored = this.#plane.items.ended(task);
+    if (!stored) return;
+    if (stored.size === 0) return this.lineage.ranAgain(task, nextAttempt, losses);
+    this.remember(task, nextAttempt, losses);
+    this.lineage.keepFor(task, stored);
+  }
+
   /** Whether a task could make the object once more. */
   canBeRemade(object: ObjectId): boolean {
     const { directory, callables } = this.#plane;
     const plan = planRemake(object, { lineage: this.lineage, directory, callables });
     return plan.obstacle === undefined;
+  }
+
+  /** Attempts that a task which is done has lost. What is inline is never lost, but for its items. */
+  lossesOf({ task, inline }: Pick<TaskDone, "task" | "inline">): number {
+    const { items, scheduler } = this.#plane;
+    if (inline && items.sources.size === 0) return 0;
+    return scheduler.tasks.get(task)?.losses ?? 0;
   }
 
   /** How many copies its result should have. */
@@ -252,18 +272,23 @@ export class Submissions {
   remake(object: ObjectId, why: string): void {
     const record = this.#plane.directory.objects.get(object);
     if (record?.phase !== "pending" || this.payloads.has(object as string as TaskId)) return;
-    const { directory, callables, circles, scheduler } = this.#plane;
+    const { directory, callables, circles, items, scheduler } = this.#plane;
+    if (items.lost(object, why)) return;
     const plan = planRemake(object, { lineage: this.lineage, directory, callables });
     if (record.holds === 0 || plan.obstacle !== undefined) {
       const message = lostText(record, why, plan.obstacle ?? "nobody refers to it");
       const error: WireError = { code: "OBJECT_LOST", message, details: { object } };
       return this.#machines.direct({ type: "object-failed", object, error, holder: undefined });
     }
-    for (const { task, payload } of plan.entries) {
-      this.lineage.wanted(resultOf(task));
-      const job = scheduler.classes.get(payload.callable)?.job;
-      if (job) circles.made(resultOf(task), job);
-      this.#machines.direct({ type: "object-revived", object: resultOf(task) });
+    for (const wanted of plan.objects) {
+      this.lineage.wanted(wanted);
+      const { callable } = this.lineage.get(wanted)!.payload;
+      const job = scheduler.classes.get(callable)?.job;
+      if (job) circles.made(wanted, job);
+      this.#machines.direct({ type: "object-revived", object: wanted });
+      const task = itemNumberOf(wanted)?.task;
+      if (!task || items.lost(wanted, why)) continue;
+      items.awaitAgain(task, wanted, callables.get(callable)?.replicas);
     }
     for (const entry of plan.entries) {
       // It may be at it already, for a result that turned up elsewhere and was freed.

@@ -176,7 +176,7 @@ test("the first answer wins, and a later one must not stay where it is", () => {
 test("what is not wanted any more when it is made is freed at once", () => {
   const directory = new TestDirectory();
   directory.promise(a);
-  expect(directory.release(d, a)).toEqual([]);
+  expect(directory.release(d, a)).toEqual([{ type: "unheld", object: a }]);
   expect(directory.seal(a, w1)).toEqual([{ type: "available", object: a }, freed(a, w1)]);
 });
 

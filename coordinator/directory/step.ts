@@ -101,6 +101,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     if (record.phase !== "sealed" || record.inline || record.locations.includes(peer)) return;
     record.locations = [...record.locations, peer];
     indexed(state.storedBy, peer).add(record.id);
+    freeIfUnwanted(state, record, effects);
   },
 
   "copy-kept"(state, { peer, object }, effects) {
@@ -288,6 +289,7 @@ function letGo(state: DirectoryState, object: ObjectId, effects: DirectoryEffect
   if (!record) return;
   record.holds -= 1;
   invariant(record.holds >= 0, `${object}: released more often than held`);
+  if (record.holds === 0 && record.phase === "pending") effects.push({ type: "unheld", object });
   freeIfUnwanted(state, record, effects);
 }
 

@@ -114,6 +114,8 @@ export type DirectoryEffect =
       readonly record: ObjectRecord | undefined;
     }
   | { readonly type: "available"; readonly object: ObjectId }
+  /** Nobody refers to it, and it is not made yet. */
+  | { readonly type: "unheld"; readonly object: ObjectId }
   /** A stored object has other copies than before, or is gone: are they enough? */
   | { readonly type: "copies-changed"; readonly object: ObjectId }
   /** The last copy went. It is pending now: make it again, or say that it failed. */

@@ -9,14 +9,14 @@ import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
 /** How tasks come to an end that is not a result. */
 
-/** Fail a task that nobody wants any more, and stop it if it runs. */
+/** Fail a task that nobody wants any more. If it runs, its code may still tidy up. */
 export function abandon(
   state: SchedulerState,
   task: TaskRecord,
   why: string,
   effects: SchedulerEffect[],
 ): void {
-  endTask(state, task, cancelled(task, why), effects);
+  cancelTask(state, task, { why, isForced: false }, effects);
 }
 
 /**

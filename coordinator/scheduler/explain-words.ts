@@ -30,6 +30,8 @@ export function wordsFor(name: string, reason: Reason): string {
     }
     case "running":
       return runningWords(name, reason);
+    case "paused":
+      return `${name} is with ${reason.worker} and is paused: its reader has taken ${reason.taken} of the ${reason.made} items that it has made, and it may be ${reason.made - reason.taken} ahead (maxAhead)`;
     case "waits-for-nested":
       return `${name} runs on ${reason.worker} and waits for objects that are not made yet, such as results of tasks that it submitted; its CPUs serve others meanwhile`;
     case "actor-lives":

@@ -84,13 +84,21 @@ export class DriverPlan {
     dependencies: readonly Expectation[],
     contained: readonly Expectation[],
   ): Expectation {
-    const own = this.#program(contained.map(({ object }) => object));
+    const drawn = this.#program(contained.map(({ object }) => object));
+    const own = this.#withItems(callable, drawn);
     const program = this.#world.prng.chance(1, 5) ? this.#nested(callable, own) : own;
     const submission = { callable, program, dependencies, contained };
     const expected = this.#driver.submit(submission);
     this.#callableOf.set(expected.object, callable.callable);
     this.#shareFate(expected, callable);
     return expected;
+  }
+
+  /** What such a task itself comes to is how many there were. */
+  #withItems({ stream, returns }: Define, program: Program): Program {
+    if (!stream && returns === undefined) return program;
+    const result = program.result === "big" ? "small" : program.result;
+    return { ...program, result, items: this.#world.below(9) };
   }
 
   /** What runs in a placement group ends with it. */
@@ -228,7 +236,9 @@ export class DriverPlan {
   #nested(callable: Define, program: Program): Program {
     const { gpuMilli, memoryBytes, custom } = callable.demands;
     const hasOnlyCpus = gpuMilli + memoryBytes === 0 && !custom;
+    const givesItems = callable.stream ?? callable.returns;
     if (callable.kind !== "function" || groupOf(callable) || !hasOnlyCpus) return program;
+    if (givesItems) return program;
     let nested = program;
     for (let depth = 1 + this.#world.below(NESTED_DEPTH_MAX); depth > 0; depth--) {
       nested = { ...program, passes: [], puts: 0, child: nested };
@@ -269,9 +279,16 @@ export class DriverPlan {
       ...where,
       retriesMax: prng.below(5),
       priority: prng.below(3) - 1,
-      ...(!isActor && prng.chance(1, 2) ? { speculate: true } : {}),
-      ...(isActor ? { actor: this.#treatment() } : {}),
+      ...(isActor ? { actor: this.#treatment() } : this.#items()),
     };
+  }
+
+  /** Some give several objects. */
+  #items(): Pick<Define, "stream" | "returns" | "speculate"> {
+    const { prng } = this.#world;
+    if (prng.chance(1, 4)) return { stream: { maxAhead: 1 + prng.below(4) } };
+    if (prng.chance(1, 6)) return { returns: 1 + prng.below(3) };
+    return prng.chance(1, 2) ? { speculate: true } : {};
   }
 
   #inGroup(kind: Define["kind"], { object }: Expectation): Define {

@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 /** What a driver knows of one object, and what may become of it. */
 export interface Expectation {
   readonly object: ObjectId;
-  readonly kind: "task" | "actor" | "put" | "call" | "inner" | "group";
+  readonly kind: "task" | "actor" | "put" | "call" | "inner" | "group" | "item";
   /** Failures that it may end with, besides those of its arguments. */
   readonly excuses: Set<ErrorCode>;
   readonly args: readonly Expectation[];
@@ -19,6 +19,8 @@ export interface Expectation {
   reads: number;
   /** How often the coordinator was asked for it. */
   asked: number;
+  /** Other tasks were given it. */
+  isPassed?: boolean;
   /** Its value tells nothing: the actor may be another one of that name. */
   isOpaque?: boolean;
 }

@@ -14,6 +14,7 @@ const DIRECTORY = "coordinator/directory/step.ts";
 const CONTROL = "coordinator/control/control-plane.ts";
 const SUBMISSIONS = "coordinator/control/submissions.ts";
 const REGISTRY = "coordinator/control/actor-registry.ts";
+const ITEMS = "coordinator/control/items.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -252,9 +253,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a task runs although its argument is lost",
-    file: CONTROL,
-    text: "if (missing.length > 0 || tooLarge",
-    by: "if (missing.length > 1_000 || tooLarge",
+    file: "coordinator/control/launch.ts",
+    text: "  if (missing.length > 0 || tooLarge",
+    by: "  if (missing.length > 1_000 || tooLarge",
   },
   {
     name: "a task that was given back keeps its worker busy",
@@ -315,5 +316,41 @@ export const MUTATIONS: readonly Mutation[] = [
     file: SUBMISSIONS,
     text: "    this.states.drop(task);\n",
     by: "",
+  },
+  {
+    name: "an item that a stream gives again is told again",
+    file: ITEMS,
+    text: "const isNext = isStream && index === source.made;",
+    by: "const isNext = isStream && index <= source.made;",
+  },
+  {
+    name: "a stream that nobody reads goes on",
+    file: ITEMS,
+    text: "if (this.sources.get(task)?.maxAhead === undefined) return;",
+    by: "return;",
+  },
+  {
+    name: "a stream that runs again begins where it was, although an item is lost",
+    file: ITEMS,
+    text: "from = Math.min(from, itemNumberOf(object)!.index);",
+    by: "continue;",
+  },
+  {
+    name: "the copy of an item that nobody wants stays",
+    file: ITEMS,
+    text: "      return this.#free(worker, object);",
+    by: "      return;",
+  },
+  {
+    name: "what a task was to give and did not is waited for",
+    file: ITEMS,
+    text: "    for (const [object, state] of source.awaited) {",
+    by: "    for (const [object, state] of [] as [ObjectId, string][]) {",
+  },
+  {
+    name: "the worker is not told what was taken",
+    file: ITEMS,
+    text: "    this.#ports.send(worker.id, wanted, 0);",
+    by: "    void wanted;",
   },
 ];

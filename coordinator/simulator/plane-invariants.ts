@@ -2,7 +2,15 @@ import type { ControlPlane } from "../control/control-plane.ts";
 import { checkInvariants as checkDirectory } from "../directory/invariants.ts";
 import { checkInvariants as checkScheduler } from "../scheduler/invariants.ts";
 import { invariant } from "../../shared/errors.ts";
-import type { ActorId, GroupId, ObjectId, TaskId } from "../../shared/ids.ts";
+import {
+  itemNumberOf,
+  resultOf,
+  sourceOf,
+  type ActorId,
+  type GroupId,
+  type ObjectId,
+  type TaskId,
+} from "../../shared/ids.ts";
 
 /** Check the scheduler, the directory, and that the two and the control plane agree. Linear. */
 export function checkPlane(plane: ControlPlane): void {
@@ -25,6 +33,7 @@ export function checkPlane(plane: ControlPlane): void {
     invariant(directory.objects.has(object), `${object} is freed, and its job is still known`);
   }
   checkLineage(plane);
+  checkItems(plane);
 
   let alive = 0;
   let final = 0;
@@ -53,9 +62,7 @@ export function checkPlane(plane: ControlPlane): void {
     if (record.phase !== "pending") continue;
     const group = scheduler.placementGroups.get(record.id as string as GroupId);
     const isComing =
-      record.promisedBy ||
-      payloads.has(record.id as string as TaskId) ||
-      group?.wasPlaced === false;
+      record.promisedBy || payloads.has(sourceOf(record.id)) || group?.wasPlaced === false;
     invariant(isComing, `${record.id}: pending, and nobody makes it`);
     for (const task of scheduler.dependents.get(record.id) ?? []) {
       invariant(task.missing?.has(record.id), `${task.id} does not wait for ${record.id}`);
@@ -80,16 +87,44 @@ function checkLineage({ submissions, directory }: ControlPlane): void {
   const { lineage } = submissions;
   const readers = new Map<ObjectId, number>();
   for (const { payload } of lineage) {
-    for (const object of payload.held) readers.set(object, (readers.get(object) ?? 0) + 1);
+    for (const object of payload.held) {
+      const source = resultOf(sourceOf(object));
+      readers.set(source, (readers.get(source) ?? 0) + 1);
+    }
   }
   for (const entry of lineage) {
     const object = entry.task as string as ObjectId;
-    const isNeeded = lineage.readersOf(object) > 0 || directory.objects.has(object);
+    const isThere = entry.items
+      ? [...entry.items].some((item) => directory.objects.has(item))
+      : directory.objects.has(object);
+    const isNeeded = lineage.readersOf(object) > 0 || isThere;
     invariant(isNeeded, `the lineage of ${object} is kept for nobody`);
-    const isThere = directory.objects.has(object);
     invariant(!isThere || entry.isWanted, `${object} is there and its lineage is not wanted`);
   }
   for (const [object, count] of readers) {
     invariant(lineage.readersOf(object) === count, `${object}: readers are miscounted`);
+  }
+}
+
+/** Rules I1 to I5 of control/items.ts, as far as one moment shows them. */
+function checkItems({ items, submissions, directory, peers }: ControlPlane): void {
+  for (const source of items.sources.values()) {
+    const { task, reader, maxAhead, made, taken, awaited, stored } = source;
+    invariant(submissions.payloads.has(task), `${task} gives items and is not under way`);
+    invariant(taken <= made, `${task}: ${taken} of ${made} items are taken`);
+    if (maxAhead === undefined) continue;
+    invariant(made <= taken + maxAhead, `${task} is ${made - taken} items ahead of its reader`);
+    invariant(peers.has(reader!), `${task}: its reader is gone`);
+    invariant(directory.objects.get(resultOf(task))!.holds > 0, `${task}: nobody reads its stream`);
+    for (const object of [...awaited.keys(), ...stored]) {
+      const number = itemNumberOf(object);
+      invariant(number?.task === task && number.index < made, `${object} is no item of ${task}`);
+      invariant(directory.objects.has(object), `${object} is awaited or stored, and freed`);
+    }
+  }
+  for (const { id, phase } of directory.objects.values()) {
+    const task = phase === "pending" ? itemNumberOf(id)?.task : undefined;
+    const isAwaited = !task || items.sources.get(task)?.awaited.has(id);
+    invariant(isAwaited, `${id} is pending, and its task does not know`);
   }
 }

@@ -8,6 +8,8 @@ export interface Program {
   readonly puts: number;
   /** Refs it was handed inside a value, and returns. */
   readonly passes: readonly ObjectId[];
+  /** How many items it gives, if it is a stream. */
+  readonly items?: number;
   /** A task that it submits and waits for: the same function again. */
   readonly child?: Program;
 }

@@ -1,5 +1,12 @@
 import { invariant, type ErrorCode } from "../../shared/errors.ts";
-import type { ActorId, CallableId, GroupId, ObjectId, TaskId } from "../../shared/ids.ts";
+import {
+  itemOf,
+  type ActorId,
+  type CallableId,
+  type GroupId,
+  type ObjectId,
+  type TaskId,
+} from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -26,6 +33,14 @@ export interface Submission {
   readonly naming?: Pick<Submit, "named" | "getIfExists">;
 }
 
+/** A stream that this driver reads. */
+interface Reading {
+  readonly source: Expectation;
+  readonly items: number;
+  made: number;
+  taken: number;
+}
+
 /**
  * Submits work, holds refs and lets them go, and checks that each object comes to the one end it
  * may come to. What it does when is {@link DriverPlan}'s.
@@ -36,6 +51,7 @@ export class VirtualDriver extends VirtualPeer {
   readonly #unsettled = new Map<ObjectId, Expectation>();
   readonly #defined = new Set<CallableId>();
   readonly #onJoined: (driver: VirtualDriver) => void;
+  readonly #reading = new Map<TaskId, Reading>();
   /** Results of calls given up with their actor: some may have been stored for this driver. */
   readonly #orphans: ObjectId[] = [];
   #settled = 0;
@@ -59,7 +75,10 @@ export class VirtualDriver extends VirtualPeer {
     const task = this.newId<TaskId>();
     const object = task as string as ObjectId;
     const isActor = callable.kind === "actor-class";
-    for (const arg of [...dependencies, ...contained]) this.#share(arg);
+    for (const arg of [...dependencies, ...contained]) {
+      this.#share(arg);
+      arg.isPassed = true;
+    }
     if (!this.#defined.has(callable.callable)) this.send(callable);
     this.#defined.add(callable.callable);
     this.send({
@@ -76,6 +95,7 @@ export class VirtualDriver extends VirtualPeer {
     expected.asked = 1;
     if (program.result === "throws") expected.excuses.add("TASK_FAILED");
     this.#unsettled.set(object, expected);
+    this.#expectItems(expected, callable, program);
     if (!isActor) return expected;
     const id = object as string as ActorId;
     const actor = { id, creation: expected, calls: new Set<Expectation>() };
@@ -107,8 +127,43 @@ export class VirtualDriver extends VirtualPeer {
     if (this.#unsettled.delete(object)) this.#settled += 1;
   }
 
+  #expectItems(expected: Expectation, { stream, returns = 0 }: Define, program: Program): void {
+    const task = expected.object as string as TaskId;
+    const { items = 0 } = program;
+    if (stream) this.#reading.set(task, { source: expected, made: 0, taken: 0, items });
+    for (let index = 0; index < returns; index++) {
+      const item = this.#expect(itemOf(task, index), "item", [expected]);
+      item.asked = 1;
+      this.#unsettled.set(item.object, item);
+    }
+  }
+
+  /** Each item once, in order, and no more than the stream may be ahead. */
+  #onItem({ task, index, state }: Extract<CoordinatorMessage, { type: "item-made" }>): void {
+    const stream = this.#reading.get(task);
+    if (!stream || !this.held.has(task as string as ObjectId)) {
+      return this.send({ type: "release", objects: [state.object] });
+    }
+    const { object } = state;
+    invariant(index === stream.made, `${task} gives item ${index} after ${stream.made}`);
+    invariant(object === itemOf(task, index), `item ${index} of ${task} is ${object}`);
+    stream.made += 1;
+    const item = this.#expect(object, "item", [stream.source]);
+    item.state = state;
+    const { world } = this.mesh;
+    this.after(world.below(2_000), () => {
+      stream.taken += 1;
+      this.send({ type: "items-taken", task, taken: stream.taken });
+      if (this.held.has(object)) this.readHeld(item);
+      if (world.prng.chance(1, 2)) this.after(world.below(5_000), () => this.release(item));
+    });
+  }
+
   putValue(contained: readonly Expectation[], isBig: boolean, replicas = 1): Expectation {
-    for (const inner of contained) this.#share(inner);
+    for (const inner of contained) {
+      this.#share(inner);
+      inner.isPassed = true;
+    }
     const object = this.newId<ObjectId>();
     const expected = this.#expect(object, "put", contained);
     this.put({ of: object, refs: idsOf(contained) }, isBig, { replicas });
@@ -153,8 +208,19 @@ export class VirtualDriver extends VirtualPeer {
     const [outer] = expected.args;
     const isKept = expected.kind === "inner" && outer?.kind === "call";
     if (expected.reads > 0 || (isKept && this.held.has(outer.object))) return;
-    if (!this.held.delete(expected.object)) return;
+    if (!this.held.has(expected.object)) return;
+    this.#stopReading(expected);
+    this.held.delete(expected.object);
     if (expected.isShared) this.send({ type: "release", objects: [expected.object] });
+  }
+
+  /** A stream that nobody reads is stopped by itself, unless others wait for its end. */
+  #stopReading(expected: Expectation): void {
+    const isStream = this.#reading.delete(expected.object as string as TaskId);
+    if (!isStream || !this.#unsettled.has(expected.object)) return;
+    const isExplicit = expected.isPassed === true || this.mesh.world.prng.chance(1, 2);
+    expected.excuses.add("TASK_CANCELLED");
+    if (isExplicit) this.cancel(expected);
   }
 
   releaseOrphans(): void {
@@ -199,6 +265,7 @@ export class VirtualDriver extends VirtualPeer {
   protected override onMessage(message: CoordinatorMessage): void {
     if (message.type === "warning") this.#warnings += 1;
     else if (message.type === "object-located") this.#onState(message.state);
+    else if (message.type === "item-made") this.#onItem(message);
     else if (message.type === "actor-located") this.#onActor(message);
   }
 
@@ -256,6 +323,11 @@ export class VirtualDriver extends VirtualPeer {
     invariant(this.#unsettled.delete(expected.object), `${expected.object} settled twice`);
     this.#settled += 1;
     expected.state = state;
+    const stream = this.#reading.get(expected.object as string as TaskId);
+    if (stream && !state.error) {
+      const { made, items } = stream;
+      invariant(made === items, `${expected.object} ended with ${made} of its ${items} items`);
+    }
     if (state.error) checkFailure(this.mesh.world, expected, state.error.code);
     else if (state.inline && expected.kind !== "group") this.readHeld(expected);
   }

@@ -1,5 +1,5 @@
 import { invariant } from "../../shared/errors.ts";
-import type { ActorId, JobId, ObjectId, TaskId } from "../../shared/ids.ts";
+import { type ActorId, type JobId, type ObjectId, type TaskId } from "../../shared/ids.ts";
 import type {
   CoordinatorMessage,
   Define,
@@ -23,6 +23,7 @@ import type { ActorCall, CallAnswer } from "./data-plane.ts";
 import { BIG_BYTES, decodeProgram, encode, type Content, type Program } from "./program.ts";
 import { VirtualExecutors } from "./virtual-executors.ts";
 import { VirtualPeer, type Mesh } from "./virtual-peer.ts";
+import { virtualItem, VirtualStreams } from "./virtual-streams.ts";
 
 const HEARTBEAT_MS = 5_000;
 const TICK_MS = 1_000;
@@ -69,6 +70,11 @@ export class VirtualWorker extends VirtualPeer {
   readonly #holds = new Map<ObjectId, number>();
   readonly #hosted = new Map<ActorId, Hosted>();
   readonly #cancelled = new Set<OrderKey>();
+  readonly #streams = new VirtualStreams({
+    after: (delayMs, run) => this.after(delayMs, run),
+    give: (run, index) => this.#giveItem(run, index),
+    maxAheadOf: ({ callable }) => this.#defines.get(callable)?.stream?.maxAhead ?? 1,
+  });
   #isRetired = false;
   #ordersMade = 0;
 
@@ -140,6 +146,8 @@ export class VirtualWorker extends VirtualPeer {
       }
       case "recall-runs":
         return this.#feed({ type: "runs-recalled", tasks: message.tasks });
+      case "items-wanted":
+        return this.#streams.taken(message, this.#jobs.values());
       case "stop-actor":
         return this.#feed({ type: "actor-stopped", actor: message.actor });
       case "forget-callables":
@@ -189,6 +197,7 @@ export class VirtualWorker extends VirtualPeer {
       type: "run-ordered",
       key,
       kind: define.kind === "actor-class" ? "create-actor" : "task",
+      items: run.items && (define.stream ? "stream" : "fixed"),
       task,
       attempt,
       callable: run.callable,
@@ -223,10 +232,15 @@ export class VirtualWorker extends VirtualPeer {
       job.held = job.program.passes;
     }
     const runMs = (job?.program.runMs ?? 0) * this.#traits.slowness;
-    if (!job?.run || !job.program.child) return runMs;
+    if (!job?.run) return runMs;
     const { run, program } = job;
     // A message later, as from a thread: by then it may not run any more.
-    const isRunning = () => this.#state.executors.get(executor)?.queue.first === key;
+    const isRunning = () => this.#runs(executor, key);
+    if (this.#defines.get(run.callable)?.stream) {
+      this.#streams.begin(key, run, { runMs, isRunning, resume });
+      return "waits";
+    }
+    if (!program.child) return runMs;
     this.after(1, () => {
       if (!isRunning()) return;
       this.#awaitChild(run, program.child!, executor, () => {
@@ -239,6 +253,10 @@ export class VirtualWorker extends VirtualPeer {
       });
     });
     return "waits";
+  }
+
+  #runs(executor: ExecutorId, key: OrderKey): boolean {
+    return this.#state.executors.get(executor)?.queue.first === key;
   }
 
   /** Code of this task submits another one and waits for it: its CPUs are lent meanwhile. */
@@ -258,7 +276,7 @@ export class VirtualWorker extends VirtualPeer {
   #finish(key: OrderKey): Outcome | undefined {
     const job = this.#jobs.get(key);
     if (!job) return undefined;
-    const { program, result } = job;
+    const { program, result, run } = job;
     if (program.result === "throws") {
       return { key, ranForMs: 0, error: { code: "TASK_FAILED", message: `${result} threw` } };
     }
@@ -270,8 +288,16 @@ export class VirtualWorker extends VirtualPeer {
       refs.push(inner.of);
     }
     job.held = refs;
+    const returns = (run && this.#defines.get(run.callable)?.returns) ?? 0;
+    for (let index = run?.items?.from ?? 0; index < returns; index++) this.#giveItem(run!, index);
     job.content = { of: result, refs };
     return { key, ranForMs: 0, value: { bytes: encode(job.content), contained: refs } };
+  }
+
+  #giveItem(run: Run, index: number): void {
+    const { content, message } = virtualItem(run, index);
+    if (!message.inline) this.store.set(content.of, content);
+    this.send(message);
   }
 
   #feed(event: Untimed<MachineEvent>): void {

@@ -1,5 +1,5 @@
 import { MeshError } from "../errors.ts";
-import type { TaskId } from "../ids.ts";
+import { sourceOf, type TaskId } from "../ids.ts";
 import type { Driver } from "./driver.ts";
 import type { ObjectRef } from "./object-ref.ts";
 import { expectKnownOptions } from "./option-checks.ts";
@@ -25,7 +25,7 @@ export async function cancelRef(
 ): Promise<boolean> {
   expectKnownOptions("cancel()", options, ["force", "recursive"]);
   driver.assertConnected();
-  const { force = false, recursive = true } = options;
+  const { force = false } = options;
   const { objects, port } = driver;
   const entry = ref.table === objects && objects.isLive(ref) ? objects.entryOf(ref.id) : undefined;
   if (!entry || entry.origin.kind === "put") {
@@ -40,9 +40,19 @@ export async function cancelRef(
     throw new MeshError("INVALID_ARGUMENT", message);
   }
   if (state) return false;
+  return cancelTask(driver, sourceOf(ref.id), options, origin);
+}
+
+/** The same for a task that is known by its id: a stream. */
+export async function cancelTask(
+  driver: Driver,
+  task: TaskId,
+  { force = false, recursive = true }: CancelOptions,
+  origin: { readonly parent?: TaskId },
+): Promise<boolean> {
   const { isCancelled } = await driver.request((request) => ({
     type: "cancel-task",
-    task: ref.id as string as TaskId,
+    task,
     request,
     ...(force ? { isForced: true } : {}),
     ...(recursive ? { isRecursive: true } : {}),

@@ -19,6 +19,7 @@ import {
 import type { MeshPort, SubmitterMessage, SubmitterNews } from "./mesh-port.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { ObjectTable, type ObjectEntry } from "./object-table.ts";
+import { StreamReaders } from "./stream-reader.ts";
 
 /** An argument larger than this becomes an object of its own when the arguments do not fit inline. */
 const SPLIT_BYTES_MIN = 1024;
@@ -42,6 +43,7 @@ type Query = Omit<Extract<SubmitterMessage, { type: "query" }>, "type" | "reques
 export class Driver {
   readonly port: MeshPort;
   readonly objects: ObjectTable;
+  readonly streams: StreamReaders;
   /** Resolves when the connection is over. */
   readonly ended: Promise<MeshError>;
   onWarning: (text: string) => void = () => {};
@@ -71,6 +73,7 @@ export class Driver {
       onWaiting: port.onWaiting && ((isWaiting, isOwn) => port.onWaiting!(isWaiting, isOwn)),
       explain: async (object) => (await this.explain(object)).text,
     });
+    this.streams = new StreamReaders(this);
     this.ended = port.ended.then((error) => this.#end(error));
   }
 
@@ -293,10 +296,18 @@ export class Driver {
     return this.actorHandle(wire.actor, wire.methods);
   }
 
+  /** The task that this executor ran has ended, and its refs and streams with it. */
+  endTask(): void {
+    this.streams.endTask();
+    this.objects.endTask();
+  }
+
   receive(news: SubmitterNews): void {
     switch (news.type) {
       case "object-located":
         return this.objects.settle(news.state, news.worker);
+      case "item-made":
+        return this.streams.made(news);
       case "answer":
         return this.#answers.get(news.request)?.(news);
       case "warning":

@@ -14,6 +14,7 @@ export type SubmitterMessage = Extract<
       | "define"
       | "submit"
       | "cancel-task"
+      | "items-taken"
       | "put-object"
       | "promise-object"
       | "hold"
@@ -29,7 +30,7 @@ export type SubmitterMessage = Extract<
 /** What it hears. */
 export type SubmitterNews = Extract<
   CoordinatorMessage,
-  { type: "object-located" | "answer" | "warning" | "refused" }
+  { type: "object-located" | "item-made" | "answer" | "warning" | "refused" }
 >;
 
 /**

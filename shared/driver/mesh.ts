@@ -15,13 +15,21 @@ import { cut } from "../protocol/texts.ts";
 import { keyOfDefine } from "../protocol/define-key.ts";
 import type { Shipped } from "../packaging/ship-function.ts";
 import { argumentsOf } from "./argument-errors.ts";
-import { cancelRef, type CancelOptions } from "./cancel.ts";
+import { cancelRef, cancelTask, type CancelOptions } from "./cancel.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
+import { ObjectStream } from "./object-stream.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
-import { expectReplicas, toConstraints, type CallableOptions, type PutOptions } from "./options.ts";
+import {
+  expectReplicas,
+  toConstraints,
+  toItems,
+  type CallableOptions,
+  type PutOptions,
+} from "./options.ts";
 import { PlacementGroup, type PlacementGroupOptions } from "./placement-group.ts";
-import type { OrRefs, RemoteFunction } from "./remote-function.ts";
+import type { Remote, RemoteTuple } from "./remote-function.ts";
+import { splitResult } from "./split-result.ts";
 
 export interface WaitOptions {
   /** How many refs to wait for. Default 1. */
@@ -87,26 +95,37 @@ export class Mesh {
    */
   remote<Args extends unknown[], Result>(
     fn: (...args: Args) => Result,
-    options: CallableOptions = {},
-  ): RemoteFunction<Args, Result> {
+    options?: CallableOptions & { readonly returns?: undefined },
+  ): Remote<Args, Result>;
+  remote<Args extends unknown[], Result, const N extends number>(
+    fn: (...args: Args) => Result,
+    options: CallableOptions & { readonly returns: N },
+  ): RemoteTuple<Args, Result, N>;
+  remote<Args extends unknown[], Result>(
+    fn: (...args: Args) => Result,
+    options?: CallableOptions,
+  ): Remote<Args, Result>;
+  remote(fn: (...args: never[]) => unknown, options: CallableOptions = {}): unknown {
     const shipped = this.#setting.packaging.shipFunction(fn);
-    if (shipped.isGenerator) {
-      throw new MeshError(
-        "INVALID_ARGUMENT",
-        `${nameOf(shipped)} is a generator; streams of results come in a later version. Return an array, or call a task per part`,
-      );
-    }
-    const constraints = toConstraints("function", nameOf(shipped), options);
+    const items = toItems(shipped.isGenerator, options);
+    const constraints = { ...toConstraints("function", nameOf(shipped), options), ...items };
+    const give = this.#giverOf(items);
     let callable: CallableId | undefined;
-    const call = (...args: OrRefs<Args>) => {
+    const call = (...args: unknown[]) => {
       callable ??= this.#define("function", shipped, constraints);
-      return this.#submit(callable, `task "${constraints.name}"`, args) as ObjectRef<
-        Awaited<Result>
-      >;
+      return give(this.#submit(callable, `task "${constraints.name}"`, args));
     };
     return Object.assign(call, {
       options: (more: CallableOptions) => this.remote(fn, { ...options, ...more }),
     });
+  }
+
+  /** What a call gives whose task was submitted. */
+  #giverOf({ stream, returns }: Pick<Define, "stream" | "returns">): (task: TaskId) => unknown {
+    const { objects, streams } = this.#driver;
+    if (stream) return (task) => streams.open(task, this.#origin());
+    if (returns !== undefined) return (task) => splitResult(objects, task, returns);
+    return (task) => objects.resultOf(task);
   }
 
   /**
@@ -132,9 +151,9 @@ export class Mesh {
         callable ??= this.#define("actor-class", shipped, constraints);
         const what = `the constructor of "${constraints.name}"`;
         const created = this.#submit(callable, what, args, naming);
-        const actor = created.id as string as ActorId;
+        const actor = created as string as ActorId;
         // Whether it could be constructed is told by each call to it.
-        created.dispose();
+        this.#driver.objects.resultOf(created).dispose();
         return this.#driver.actorHandle<T>(actor, shipped.methods, shipped.name);
       },
       options: (more) => this.actor(constructor, { ...options, ...more }),
@@ -223,14 +242,15 @@ export class Mesh {
   }
 
   /**
-   * Give up a task, or a call of an actor: `get` on its ref rejects with `TASK_CANCELLED`. It is never
-   * run again.
+   * Give up a task, a stream, or a call of an actor: `get` on its ref rejects with `TASK_CANCELLED`. It is
+   * never run again.
    *
    * A task that waits will not begin. One that runs is told by its signal (`currentTask().signal` from
    * `import("manta")`) and has five seconds to end by itself if it has asked for that; else its executor
-   * is stopped at once. What else was in the executor runs elsewhere. A call that waits is dropped, one that runs
-   * has its signal aborted: it shares its thread with its actor's state, so nothing but `mesh.kill` can
-   * end it if it does not heed that.
+   * is stopped at once. A generator is ended where it yields, with its `finally` blocks, and has that time
+   * too; who reads it gets what it made before. What else was in the executor runs elsewhere. A call that
+   * waits is dropped, one that runs has its signal aborted: it shares its thread with its actor's state, so
+   * nothing but `mesh.kill` can end it if it does not heed that.
    *
    * @param options `force`: stop a task at once. `recursive`: with all that it has submitted, however
    *   deep and wherever that runs. Default true.
@@ -246,7 +266,10 @@ export class Mesh {
    * const ref = search(7);
    * await mesh.cancel(ref);
    */
-  async cancel(ref: ObjectRef, options: CancelOptions = {}): Promise<boolean> {
+  async cancel(ref: ObjectRef | ObjectStream, options: CancelOptions = {}): Promise<boolean> {
+    if (ref instanceof ObjectStream) {
+      return cancelTask(this.#driver, ref.task, options, this.#origin());
+    }
     expectRefs([ref]);
     return cancelRef(this.#driver, ref, options, this.#origin());
   }
@@ -290,7 +313,7 @@ export class Mesh {
   }
 
   /**
-   * Why a result is not there yet, or what became of it. `text` says it for people; `reason` says the same as
+   * Why a result, or the next item of a stream, is not there yet, or what became of it. `text` says it for people; `reason` says the same as
    * data, told apart by `reason.code`: `all-busy` comes with how many wait before it and `expectedMs`,
    * `label-mismatch` with the nearest workers and what each lacks, and so on. `story` has the last steps, and
    * how many milliseconds ago each was.
@@ -300,7 +323,8 @@ export class Mesh {
    * if (reason.code === "waits-for-objects") console.log(reason.objects[0].madeBy?.name);
    * @throws MeshError `INVALID_ARGUMENT` if it is no ref of this mesh.
    */
-  async explain(ref: ObjectRef): Promise<Explanation> {
+  async explain(ref: ObjectRef | ObjectStream): Promise<Explanation> {
+    if (ref instanceof ObjectStream) return this.#driver.explain(resultOf(ref.task));
     expectRefs([ref]);
     return this.#driver.explain(ref.id);
   }
@@ -337,20 +361,18 @@ export class Mesh {
     what: string,
     args: readonly unknown[],
     naming: ActorPlan["naming"] = {},
-  ): ObjectRef {
+  ): TaskId {
     const driver = this.#driver;
     driver.assertConnected();
     const origin = this.#origin();
     const { temporary, ...encoded } = argumentsOf(what, () => driver.encodeArguments(args));
     const task = driver.ids.next<TaskId>();
-    driver.objects.create(resultOf(task), { kind: "task" });
-    const ref = driver.objects.handle(resultOf(task));
     driver.port.send(
       { type: "submit", task, callable, ...encoded, ...naming, ...origin },
       encoded.args.byteLength,
     );
     for (const temporaryRef of temporary) temporaryRef.dispose();
-    return ref;
+    return task;
   }
 
   /** The coordinator learns of a function with given options once. */

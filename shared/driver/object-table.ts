@@ -1,5 +1,6 @@
 import { MeshError } from "../errors.ts";
-import type { ActorId, ObjectId, PeerId } from "../ids.ts";
+import { resultOf as resultIdOf } from "../ids.ts";
+import type { ActorId, ObjectId, PeerId, TaskId } from "../ids.ts";
 import { decodeValue, type RefCodec } from "../objects/codec.ts";
 import type { StoredBytes } from "../objects/local-store.ts";
 import type { ObjectState } from "../protocol/messages.ts";
@@ -77,6 +78,11 @@ export class ObjectTable {
     return this.#entries.size;
   }
 
+  /** Why nothing more will come, if so. */
+  get endedWith(): MeshError | undefined {
+    return this.#end;
+  }
+
   entryOf(id: ObjectId): ObjectEntry | undefined {
     return this.#entries.get(id);
   }
@@ -98,6 +104,12 @@ export class ObjectTable {
     };
     this.#entries.set(id, entry);
     return entry;
+  }
+
+  /** A ref to the result of a task that was submitted just now. */
+  resultOf(task: TaskId): ObjectRef {
+    const { id } = this.create(resultIdOf(task), { kind: "task" });
+    return this.handle(id);
   }
 
   /** Another handle to an object. One that came from elsewhere is held in the directory from now on. */
@@ -287,9 +299,19 @@ export class ObjectTable {
     const settled = this.whenSettled(entries, count, timeoutMs);
     const { onWaiting } = this.#ports;
     if (!onWaiting || entries.filter(({ state }) => state).length >= count) return settled;
+    const isOwn = entries.some(({ state, origin }) => !state && origin.kind === "task");
+    return this.whileWaiting(isOwn, settled);
+  }
+
+  /**
+   * For code that does nothing else meanwhile.
+   * @param isOwn it waits for what it has submitted itself.
+   */
+  async whileWaiting<T>(isOwn: boolean, settled: Promise<T>): Promise<T> {
+    const { onWaiting } = this.#ports;
+    if (!onWaiting) return settled;
     const waiting = this.#waiting;
     const wait = {};
-    const isOwn = entries.some(({ state, origin }) => !state && origin.kind === "task");
     // Said again if it is worse than what was said before.
     if (waiting.add(wait).size === 1 || isOwn) onWaiting(true, isOwn);
     try {

@@ -1,6 +1,6 @@
 import { MeshError } from "../errors.ts";
 import { builtInOption } from "../protocol/built-in-resources.ts";
-import { REPLICAS_MAX, UNLIMITED } from "../protocol/limits.ts";
+import { AHEAD_MAX, REPLICAS_MAX, RETURNS_MAX, UNLIMITED } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
@@ -34,6 +34,16 @@ export interface CallableOptions extends ResourceOptions, WhereOptions {
   readonly speculate?: boolean;
   /** Copies of each large result that the mesh keeps, on different workers. Default 1. */
   readonly replicas?: number;
+  /**
+   * It returns an array of exactly so many values, and a call gives a ref for each of them, as each
+   * becomes an object of its own. From 1 to 1,024. Default: one ref, for whatever it returns.
+   */
+  readonly returns?: number;
+  /**
+   * Generators only: how many items may be unread before it pauses. From 1 to 65,536, default 32.
+   * A paused generator keeps what it reserves.
+   */
+  readonly maxAhead?: number;
   /** For people: in explanations, errors and the dashboard. Default: the function's name. */
   readonly name?: string;
 }
@@ -58,11 +68,13 @@ const KNOWN: readonly (keyof CallableOptions)[] = [
   "priority",
   "replicas",
   "speculate",
+  "returns",
+  "maxAhead",
   "name",
 ];
 /** Those that actors have too, besides their own. */
 export const KNOWN_OF_ACTORS = KNOWN.filter(
-  (option) => !["timeoutMs", "replicas", "speculate"].includes(option),
+  (option) => !["timeoutMs", "replicas", "speculate", "returns", "maxAhead"].includes(option),
 );
 
 type Constraints = Omit<Define, "type" | "callable" | "kind" | "source">;
@@ -113,6 +125,30 @@ export const toDemands = (
   memoryBytes: expectInteger("memory", memory, 0, Number.MAX_SAFE_INTEGER),
   ...(resources ? { custom: customDemands(resources) } : {}),
 });
+
+/** How many unread items a generator may be ahead, unless its options say. */
+const AHEAD_DEFAULT = 32;
+
+/**
+ * How many objects a call gives.
+ * @throws MeshError `INVALID_ARGUMENT` naming the option.
+ */
+export function toItems(
+  isGenerator: boolean,
+  { returns, maxAhead, speculate }: CallableOptions,
+): Pick<Define, "stream" | "returns"> {
+  if (speculate && (isGenerator || returns !== undefined)) {
+    refuse("speculate", "is for functions that give one result");
+  }
+  if (isGenerator) {
+    if (returns !== undefined) refuse("returns", "is for functions; this is a generator");
+    expectInteger("maxAhead", maxAhead ?? AHEAD_DEFAULT, 1, AHEAD_MAX);
+    return { stream: { maxAhead: maxAhead ?? AHEAD_DEFAULT } };
+  }
+  if (maxAhead !== undefined) refuse("maxAhead", "is for generators; this is a function");
+  if (returns === undefined) return {};
+  return { returns: expectInteger("returns", returns, 1, RETURNS_MAX) };
+}
 
 /** @throws MeshError `INVALID_ARGUMENT` */
 export const expectReplicas = (replicas: number): number =>

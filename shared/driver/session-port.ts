@@ -113,6 +113,7 @@ export class SessionPort implements MeshPort {
         else if (worker) this.#caller.actorMoved(actor, { worker, life, calls });
         return;
       }
+      case "item-made":
       case "answer":
       case "warning":
       case "refused":

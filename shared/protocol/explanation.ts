@@ -102,6 +102,13 @@ export const reason = Type.Union([
     /** It is late, so this worker runs a copy of it. */
     copyOn: Type.Optional(workerName),
   }),
+  /** A stream that has made as many items more than its reader has taken as it may. */
+  Type.Object({
+    code: Type.Literal("paused"),
+    worker: workerName,
+    made: count(2 ** 53 - 1),
+    taken: count(2 ** 53 - 1),
+  }),
   /** Its code waits for objects that are not made yet, and its CPUs serve others. */
   Type.Object({ code: Type.Literal("waits-for-nested"), worker: workerName }),
   Type.Object({

@@ -78,6 +78,10 @@ export const ID_CHARS_MAX = 64;
 /** Kept copies of one object that can be asked for. */
 export const REPLICAS_MAX = 16;
 
+/** Unread items that a stream may be asked to be ahead by, and results that a task may be asked to split. */
+export const AHEAD_MAX = 65_536;
+export const RETURNS_MAX = 1_024;
+
 /** One label selector: `in(...)` may list many values. */
 export const SELECTOR_CHARS_MAX = 1_024;
 /** Bundles of one placement group. */

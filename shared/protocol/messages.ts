@@ -16,6 +16,7 @@ import { actorOptions, callOptions } from "./actor-options.ts";
 import { cancelRun, cancelTask } from "./cancel-messages.ts";
 import { digest, fromCopies } from "./copy-messages.ts";
 import { explanation } from "./explanation.ts";
+import { itemMessages, itemNumber, itemOptions, itemOrder } from "./item-messages.ts";
 import { EXPLANATION_CHARS_MAX } from "./texts.ts";
 import {
   bytes,
@@ -124,6 +125,7 @@ const define = Type.Object({
   speculate: Type.Optional(Type.Boolean()),
   /** Of each of its results. */
   replicas: Type.Optional(replicas),
+  ...itemOptions,
   /** Actor classes only. */
   actor: Type.Optional(actorOptions),
   /** The task or actor whose code defines it, if not a driver: it belongs to the same job. */
@@ -249,6 +251,7 @@ const fromAnyPeer = {
 const fromSubmitters = {
   define,
   submit,
+  "items-taken": itemMessages["items-taken"],
   "cancel-task": cancelTask,
 };
 
@@ -262,6 +265,7 @@ const fromWorkers = {
     contained: Type.Optional(ids<ObjectId>()),
     ranForMs: milliseconds,
   }),
+  "task-item": itemMessages["task-item"],
   "task-failed": Type.Object({
     type: Type.Literal("task-failed"),
     task: id<TaskId>(),
@@ -333,6 +337,7 @@ export type PeerMessage =
   | AnyOf<typeof fromWorkers>;
 export type Hello = Static<(typeof fromAnyPeer)["hello"]>;
 export type TaskDone = Static<(typeof fromWorkers)["task-done"]>;
+export type { TaskItem } from "./item-messages.ts";
 export type TaskFailed = Static<(typeof fromWorkers)["task-failed"]>;
 
 const iceServer = Type.Object({
@@ -351,6 +356,7 @@ const run = Type.Object({
   dependencies: Type.Optional(Type.Array(objectState, { maxItems: 16_384 })),
   /** The last of the dependencies is no argument, but what the actor is to be restored from. */
   restores: Type.Optional(Type.Boolean()),
+  items: Type.Optional(itemOrder),
 });
 export type Run = Static<typeof run>;
 
@@ -464,6 +470,14 @@ const fromCoordinator = {
     /** There if the actor has ended. */
     error: Type.Optional(wireError),
   }),
+  /** The next item of a stream of the receiver's, who holds it from now on. */
+  "item-made": Type.Object({
+    type: Type.Literal("item-made"),
+    ...itemNumber,
+    state: objectState,
+    worker: id<PeerId>(),
+  }),
+  "items-wanted": itemMessages["items-wanted"],
   "stop-actor": Type.Object({ type: Type.Literal("stop-actor"), actor: id<ActorId>() }),
   introduction: Type.Object({
     type: Type.Literal("introduction"),
@@ -512,25 +526,4 @@ export type CoordinatorMessage = AnyOf<typeof fromCoordinator>;
 export type Welcome = Static<(typeof fromCoordinator)["welcome"]>;
 export type Introduction = Static<(typeof fromCoordinator)["introduction"]>;
 
-/** Header of a data frame that the coordinator passes on. On the way in `peer` is the receiver; on
- *  the way out it is the sender. */
-const relayHeader = Type.Object({
-  type: Type.Literal("relay"),
-  peer: id<PeerId>(),
-  /** Bytes the sender of this frame has consumed of the other direction: opens its window. */
-  consumedBytes: sizeBytes,
-  /** The link ends with this frame. */
-  close: Type.Optional(text(256)),
-  /** The link begins with this frame. */
-  open: Type.Optional(Type.Boolean()),
-  /** Which link between the two, in the numbering of the peer that opened it. */
-  link: Type.Optional(count(2 ** 31)),
-  /** The sender of this frame opened the link. */
-  byOpener: Type.Optional(Type.Boolean()),
-  /** The payload is a piece of a message, and more of that message follows. */
-  more: Type.Optional(Type.Boolean()),
-  /** The frame carries no part of a message: only the fields above. */
-  bare: Type.Optional(Type.Boolean()),
-});
-export type RelayHeader = Static<typeof relayHeader>;
-export const relayHeaders = messageCheck({ relay: relayHeader });
+export { relayHeaders, type RelayHeader } from "./relay-messages.ts";

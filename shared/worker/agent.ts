@@ -8,10 +8,10 @@ import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, Run } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
-import { toWireError } from "../protocol/wire-error.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
+import { ArgumentFetches } from "./argument-fetches.ts";
 import { ArgumentPins } from "./argument-pins.ts";
-import type { BackendReport, ExecutorSpawner, Order } from "./executor-api.ts";
+import type { BackendReport, ExecutorSpawner, NestedNews, Order } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
 import { HostedActors } from "./hosted-actors.ts";
 import { JobsHere } from "./jobs-here.ts";
@@ -20,8 +20,9 @@ import { owes } from "./machine/running.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
 import { NestedWork } from "./nested-work.ts";
-import { ObjectSupply, PRIORITY } from "./object-supply.ts";
-import { OrderBook, type OpenOrder } from "./order-book.ts";
+import { ObjectSupply } from "./object-supply.ts";
+import { ItemOutlets } from "./item-outlet.ts";
+import { OrderBook, orderOf, type OpenOrder } from "./order-book.ts";
 import { ResultRoom } from "./result-room.ts";
 import { resultOf } from "./results.ts";
 import { snapshotOf, type WorkerSnapshot } from "./worker-snapshot.ts";
@@ -63,10 +64,11 @@ export class WorkerAgent {
   readonly #pins: ArgumentPins;
   readonly #nested: NestedWork;
   readonly #orders: OrderBook;
+  readonly #items: ItemOutlets;
   readonly #heartbeats: Heartbeats;
   readonly #jobs = new JobsHere();
   readonly #callables = new Map<CallableId, Define>();
-  readonly #fetches = new Map<ObjectId, AbortController>();
+  readonly #fetches: ArgumentFetches;
   #tasksDone = 0;
   #tasksFailed = 0;
   #backend: BackendReport | undefined;
@@ -90,7 +92,7 @@ export class WorkerAgent {
   }
 
   private constructor(peer: MeshPeer, store: LocalStore, options: WorkerAgentOptions) {
-    const { hello, executorsMin, executorsMax, spawner, clock } = options;
+    const { hello, executorsMin, executorsMax, clock } = options;
     this.#options = options;
     this.#clock = clock;
     this.#peer = peer;
@@ -98,7 +100,7 @@ export class WorkerAgent {
     this.#supply = new ObjectSupply({ peer, store });
     this.#pins = new ArgumentPins(store);
     this.#orders = new OrderBook(this.#pins);
-    const room = new ResultRoom(store, ({ key }) => this.#resultNamed(key));
+    this.#items = this.#newOutlets();
     this.#held = new HeldRefs((type, objects) => {
       if (type === "release") this.#nested.forget(objects);
       peer.session.send({ type, objects });
@@ -114,25 +116,9 @@ export class WorkerAgent {
       jobs: this.#jobs,
       state: () => this.#machine.state,
       tell: (executor, news) => this.#crew.tell(executor, news),
+      definition: (callable) => this.#callables.get(callable),
     });
-    this.#crew = new ExecutorCrew({
-      spawner,
-      held: this.#held,
-      clock,
-      self: peer.self,
-      onNested: (executor, message) => this.#nested.receive(executor, message),
-      onReleased: (executor, objects) => this.#nested.released(executor, objects),
-      onEnded: (executor) => this.#nested.executorEnded(executor),
-      onWaiting: (executor, isWaiting) => this.#nested.reportWaiting(executor, isWaiting),
-      dispatch: (stimulus) => this.#machine.dispatch(stimulus),
-      owes: (executor, key) => owes(this.#machine.state, executor, key),
-      admit: (outcome, deliver) => room.admit(outcome, deliver),
-      fetch: (object) => this.#supply.get(object, { known: this.#nested.whereabouts(object) }),
-      onBackendChosen: (report) => {
-        this.#backend = report;
-        this.#changed();
-      },
-    });
+    this.#crew = this.#newCrew();
     this.#actors = new HostedActors({
       peer,
       clock,
@@ -144,6 +130,12 @@ export class WorkerAgent {
       leaves: (actor) => this.#machine.dispatch({ type: "actor-leaves", actor }),
       log: (text) => options.log(text),
     });
+    this.#fetches = new ArgumentFetches({
+      supply: this.#supply,
+      pins: this.#pins,
+      orders: this.#orders,
+      dispatch: (stimulus) => this.#machine.dispatch(stimulus),
+    });
     void peer.session.ended.then((reason) => this.#end(reason));
     this.#machine.dispatch({ type: "started" });
     peer.start((message) => this.#receive(message));
@@ -154,6 +146,40 @@ export class WorkerAgent {
       clock,
       tasks: () => attemptsOf(this.#machine.state),
       onBeat: () => this.#changed(),
+    });
+  }
+
+  #newCrew(): ExecutorCrew {
+    const room = new ResultRoom(this.#store, ({ key }) => this.#resultNamed(key));
+    return new ExecutorCrew({
+      spawner: this.#options.spawner,
+      held: this.#held,
+      clock: this.#clock,
+      self: this.self,
+      onNested: (executor, message) => this.#nested.receive(executor, message),
+      onReleased: (executor, objects) => this.#nested.released(executor, objects),
+      onEnded: (executor) => this.#nested.executorEnded(executor),
+      onWaiting: (executor, isWaiting) => this.#nested.reportWaiting(executor, isWaiting),
+      dispatch: (stimulus) => this.#machine.dispatch(stimulus),
+      owes: (executor, key) => owes(this.#machine.state, executor, key),
+      admit: (outcome, deliver) =>
+        this.#items.finish(outcome, (admitted) => room.admit(admitted, deliver)),
+      giveItem: (item, done) => this.#items.give(item, done),
+      fetch: (object) => this.#supply.get(object, { known: this.#nested.whereabouts(object) }),
+      onBackendChosen: (report) => {
+        this.#backend = report;
+        this.#changed();
+      },
+    });
+  }
+
+  #newOutlets(): ItemOutlets {
+    return new ItemOutlets({
+      store: this.#store,
+      jobs: this.#jobs,
+      report: (item, valueBytes) => this.#peer.session.send(item, valueBytes),
+      taken: (key, taken) => this.#itemsTaken(key, taken),
+      stop: (key) => this.#tellOf(key, { type: "stop-items", key }),
     });
   }
 
@@ -209,7 +235,7 @@ export class WorkerAgent {
     this.#supply.close(reason);
     void this.#store.close(reason);
     this.#nested.close(reason);
-    for (const abort of this.#fetches.values()) abort.abort(reason);
+    this.#fetches.close(reason);
     this.#heartbeats.stop();
     this.#cancelChange?.();
   }
@@ -233,6 +259,10 @@ export class WorkerAgent {
         return this.#machine.dispatch({ ...message, type: "run-cancelled" });
       case "recall-runs":
         return this.#machine.dispatch({ type: "runs-recalled", tasks: message.tasks });
+      case "items-wanted":
+        return this.#items.taken(message);
+      case "item-made":
+        return this.#nested.itemMade(message);
       case "free-objects":
         this.#supply.free(message.objects);
         return this.#heartbeats.freed();
@@ -263,16 +293,12 @@ export class WorkerAgent {
     const callable = this.#callables.get(run.callable);
     if (!callable) {
       const message = `task ${run.task} runs ${run.callable}, which ${this.self} was not told of`;
-      this.#peer.session.send({
-        type: "task-failed",
-        task: run.task,
-        attempt: run.attempt,
-        error: { code: "INTERNAL", message },
-        ranForMs: 0,
-      });
-      return;
+      const { task, attempt } = run;
+      const error = { code: "INTERNAL", message } as const;
+      return this.#peer.session.send({ type: "task-failed", task, attempt, error, ranForMs: 0 });
     }
     const open = this.#orders.openRun(run, callable);
+    this.#items.open(open.order.key, run, callable);
     const { timeoutMs, name, demands } = callable;
     this.#machine.dispatch({
       type: "run-ordered",
@@ -286,6 +312,7 @@ export class WorkerAgent {
       missing: this.#orders.missing(open),
       ...(callable.actor?.isUnordered ? { isUnordered: true } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      items: run.items && (callable.stream ? "stream" : "fixed"),
       ...(open.refusal ? { refusal: open.refusal } : {}),
     });
     this.#changed();
@@ -335,18 +362,16 @@ export class WorkerAgent {
         return this.#crew.give(executor, order);
       }
       case "fetch-object":
-        void this.#fetch(effect.object);
+        void this.#fetches.start(effect.object);
         return;
       case "stop-fetch":
-        this.#fetches.get(effect.object)?.abort(new MeshError("TASK_CANCELLED", "not needed"));
-        this.#fetches.delete(effect.object);
-        return this.#orders.forgetObject(effect.object);
+        return this.#fetches.stop(effect.object);
       case "ignore-order":
-        this.#orders.close(effect.key);
+        this.#close(effect.key);
         return;
       case "return-task": {
         const { key, task, attempt } = effect.order;
-        this.#orders.close(key);
+        this.#close(key);
         this.#peer.session.send({ type: "task-returned", task, attempt, error: effect.error });
         return this.#changed();
       }
@@ -366,31 +391,6 @@ export class WorkerAgent {
     }
   }
 
-  async #fetch(object: ObjectId): Promise<void> {
-    const abort = new AbortController();
-    this.#fetches.set(object, abort);
-    const isWanted = () => this.#fetches.get(object) === abort && this.#fetches.delete(object);
-    try {
-      await this.#pins.whenAdmitted(object);
-      abort.signal.throwIfAborted();
-      const state = this.#orders.whereabouts(object);
-      const bytes = await this.#supply.get(object, {
-        known: state,
-        priority: PRIORITY.argument,
-        signal: abort.signal,
-        onMissed: (error) =>
-          this.#machine.dispatch({ type: "object-missed", object, error: toWireError(error) }),
-      });
-      if (!isWanted()) return;
-      this.#orders.arrived(object, bytes);
-      this.#machine.dispatch({ type: "object-arrived", object });
-    } catch (error) {
-      if (!isWanted()) return;
-      this.#orders.forgetObject(object);
-      this.#machine.dispatch({ type: "object-failed", object, error: toWireError(error) });
-    }
-  }
-
   /** The name of an order's result. What it ran with may give way to it. */
   #resultNamed(key: OrderKey): ObjectId | undefined {
     const order = this.#machine.state.orders.get(key);
@@ -400,14 +400,28 @@ export class WorkerAgent {
       : order && resultIdOf(order.task);
   }
 
+  #close(key: OrderKey): OpenOrder | undefined {
+    this.#items.close(key);
+    return this.#orders.close(key);
+  }
+
+  /** The executors that have an order. */
+  #tellOf(key: OrderKey, news: NestedNews): void {
+    const order = this.#machine.state.orders.get(key);
+    for (const executor of order?.executors ?? []) this.#crew.tellOfOrder(executor, news);
+  }
+
+  /** So many of the items that an order makes were taken. */
+  #itemsTaken(key: OrderKey, taken: number): void {
+    this.#orders.itemsTaken(key, taken);
+    this.#tellOf(key, { type: "items-wanted", key, taken });
+  }
+
   #reportTask({ key, task, attempt }: TaskOrder, outcome: Outcome): void {
-    const callable = this.#orders.close(key)?.callable?.callable;
-    const jobKey = callable && this.#jobs.ofCallable(callable);
+    const callable = this.#close(key)?.callable?.callable;
+    const about = { jobKey: callable && this.#jobs.ofCallable(callable), version: attempt };
     const ranForMs = Math.min(Math.max(0, outcome.ranForMs), MS_MAX);
-    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply, {
-      jobKey,
-      version: attempt,
-    });
+    const { error, value } = resultOf(outcome, resultIdOf(task), this.#supply, about);
     const { session } = this.#peer;
     if (error) {
       this.#tasksFailed += 1;
@@ -427,10 +441,4 @@ export class WorkerAgent {
       this.#options.onChange?.();
     });
   }
-}
-
-function orderOf({ order, dependencies, bytes }: OpenOrder): Order {
-  if (dependencies.length === 0) return order;
-  const values = dependencies.map((object) => ({ object, bytes: bytes.get(object)! }));
-  return { ...order, dependencies: values };
 }

@@ -27,6 +27,7 @@ class Stage {
         }
         for (const wake of this.#waiting.splice(0)) wake();
       },
+      item: () => {},
       hold: () => {},
       release: () => {},
       exit: (actor) => void this.exits.push(actor),

@@ -29,7 +29,8 @@ export interface Order {
   readonly actor?: ActorId;
   /**
    * Of a call: what is called. Of `create-actor`: `restore` if the last of the dependencies is what
-   * it is to be restored from. Of `end-actor`: `dispose` if its own code has the last word.
+   * it is to be restored from. Of `end-actor`: `dispose` if its own code has the last word. Of a
+   * task that gives several objects: which of them are wanted (item-order.ts).
    */
   readonly method?: string;
   /** Of a call: its concurrency group, if not the method's own. */
@@ -51,10 +52,20 @@ export interface Outcome {
   readonly error?: WireError;
 }
 
+/** One of the objects of an order that gives several, in the order of their numbers. */
+export interface Item {
+  readonly key: string;
+  readonly index: number;
+  readonly bytes: ObjectBytes;
+  readonly contained: readonly ObjectId[];
+}
+
 /** What an agent hears from an executor. Calls arrive in the order the executor made them. */
 export interface ExecutorListener {
   onReady(): void;
   onOutcomes(outcomes: readonly Outcome[]): void;
+  /** Before the outcome of its order. */
+  onItem?(item: Item): void;
   /**
    * User code got hold of refs (they were inside its arguments), or let go of them. A hold comes
    * before the outcome of the order that brought the ref. When an executor ends, its holds end.
@@ -75,6 +86,10 @@ export interface ExecutorListener {
 
 /** What the mesh has to say to code in an executor. */
 export type NestedNews =
+  /** The reader of a stream has taken so many items. */
+  | { readonly type: "items-wanted"; readonly key: string; readonly taken: number }
+  /** Nobody wants more of what this order makes. */
+  | { readonly type: "stop-items"; readonly key: string }
   | { readonly type: "news"; readonly news: SubmitterNews }
   | {
       readonly type: "answered";

@@ -27,6 +27,7 @@ test("an executor answers what it was given, once, and nothing that others were 
       if (outcome.key === "k1") waiting.push(() => deliver(outcome));
       else deliver(outcome);
     },
+    giveItem() {},
     dispatch(stimulus) {
       if (stimulus.type !== "order-finished") return;
       owed.delete(stimulus.outcome.key);

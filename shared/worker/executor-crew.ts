@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { ActorId, CallableId, ObjectId, PeerId } from "../ids.ts";
 import type { Define } from "../protocol/messages.ts";
-import type { BackendReport, ExecutorHandle, ExecutorSpawner } from "./executor-api.ts";
+import type { BackendReport, ExecutorHandle, ExecutorSpawner, Item } from "./executor-api.ts";
 import type { NestedNews, ObjectBytes, Order } from "./executor-api.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import type { HeldRefs } from "./held-refs.ts";
@@ -19,6 +19,11 @@ export interface ExecutorCrewOptions {
   admit(outcome: Outcome, deliver: (outcome: Outcome) => void): void;
   /** The value behind a ref that user code holds. */
   fetch(object: ObjectId): Promise<ObjectBytes>;
+  /**
+   * An order of the executor's gives an item; `done` when it may be forgotten.
+   * @throws MeshError if the executor may not say that.
+   */
+  giveItem(item: Item, done: () => void): void;
   onBackendChosen(report: BackendReport): void;
   onNested(executor: ExecutorId, message: Exclude<NestedMessage, Waiting>): void;
   onReleased(executor: ExecutorId, objects: readonly ObjectId[]): void;
@@ -78,6 +83,7 @@ export class ExecutorCrew {
           this.#resumed(id, member);
           for (const outcome of outcomes) this.#finished(id, member, outcome);
         },
+        onItem: (item) => this.#made(id, item),
         onHold: (objects) => held.hold(id, objects),
         onExit: (actor) => options.dispatch({ type: "actor-exited", executor: id, actor }),
         onRelease: (objects) => {
@@ -139,6 +145,14 @@ export class ExecutorCrew {
     member.handle.abort(key, actor);
   }
 
+  /** @param news is about an order that it has. */
+  tellOfOrder(id: ExecutorId, news: NestedNews): void {
+    const member = this.#members.get(id);
+    if (!member) return;
+    this.#flushMember(member);
+    member.handle.tell(news);
+  }
+
   tell(id: ExecutorId, news: NestedNews): void {
     this.#members.get(id)?.handle.tell(news);
   }
@@ -164,6 +178,20 @@ export class ExecutorCrew {
     });
   }
 
+  /** Refs inside it are held until the mesh knows of it. */
+  #made(id: ExecutorId, item: Item): void {
+    const { held, owes, giveItem } = this.#options;
+    if (!this.#members.has(id) || !owes(id, item.key)) return;
+    const { contained, key, index } = item;
+    const holder = `item ${index} of ${key} of ${id}`;
+    if (contained.length > 0) held.hold(holder, contained);
+    this.#orEnd(id, () =>
+      giveItem(item, () => {
+        if (contained.length > 0) held.release(holder, contained);
+      }),
+    );
+  }
+
   #forget(id: ExecutorId): void {
     const member = this.#members.get(id);
     if (!this.#members.delete(id)) return;
@@ -180,8 +208,13 @@ export class ExecutorCrew {
     if (message.type === "signal-taken") {
       return this.#options.dispatch({ ...message, executor: id });
     }
+    this.#orEnd(id, () => this.#options.onNested(id, message));
+  }
+
+  /** End an executor that says what it may not. */
+  #orEnd(id: ExecutorId, heard: () => void): void {
     try {
-      this.#options.onNested(id, message);
+      heard();
     } catch (error) {
       const reason = String(error);
       this.stop(id);

@@ -25,6 +25,7 @@ export class ExecutorFleet {
     return {
       onReady: () => listener.onReady(),
       onOutcomes: (outcomes) => listener.onOutcomes(outcomes),
+      onItem: (item) => listener.onItem?.(item),
       onHold: (objects) => listener.onHold(objects),
       onRelease: (objects) => listener.onRelease(objects),
       onExit: (actor) => listener.onExit?.(actor),

@@ -125,6 +125,8 @@ export class ExecutorHost implements ExecutorHandle {
         }
         return listener.onOutcomes(outcomes);
       }
+      case "item":
+        return listener.onItem?.(message);
       case "hold":
         return listener.onHold(message.objects);
       case "release":

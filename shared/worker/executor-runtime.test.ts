@@ -35,6 +35,7 @@ class Bench {
       clock,
       outcomes: this.#outcomes,
       flush: () => this.#receive(unpackOutcomes(this.#outcomes.take())),
+      item: (key, index) => this.heard.push(`item ${index} of ${key}`),
       hold: (objects) => this.heard.push(`hold ${objects.join(" ")}`),
       exit: (actor) => this.heard.push(`exit ${actor}`),
       release: (objects) => this.heard.push(`release ${objects.join(" ")}`),

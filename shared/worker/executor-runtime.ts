@@ -1,6 +1,4 @@
-import type { Clock } from "../clock.ts";
 import { Driver } from "../driver/driver.ts";
-import type { Packaging } from "../driver/mesh.ts";
 import { ObjectRef } from "../driver/object-ref.ts";
 import { MeshError } from "../errors.ts";
 import type { ActorId, CallableId, ObjectId, TaskId } from "../ids.ts";
@@ -8,7 +6,7 @@ import { decodeValue, encodeValue } from "../objects/codec.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { boundedError, toWireError } from "../protocol/wire-error.ts";
-import type { ObjectBytes, Order } from "./executor-api.ts";
+import type { Order } from "./executor-api.ts";
 import {
   Callables,
   sourceUrl,
@@ -21,34 +19,12 @@ import { ActorHome, newLane, waitsIn, type Lane } from "./executor-lanes.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorPort } from "./executor-port.ts";
 import { ExecutorSdk } from "./executor-sdk.ts";
+import { ItemMakers } from "./item-makers.ts";
 import { OrdersUnderWay } from "./orders-under-way.ts";
-import type { OutcomeWriter } from "./executor-wire.ts";
+import type { RuntimeHost } from "./runtime-host.ts";
 import { assertCarried } from "./carried-refs.ts";
 import { isObject, isThenable } from "./thenable.ts";
 import { UnfinishedCalls } from "./unfinished-calls.ts";
-
-/** What the runtime needs from where it runs: a worker thread, or a worker in the cage. */
-export interface RuntimeHost {
-  readonly clock: Clock;
-  /** Collects outcomes until {@link flush}. */
-  readonly outcomes: OutcomeWriter;
-  /** Send the collected outcomes. */
-  flush(): void;
-  hold(objects: readonly ObjectId[]): void;
-  release(objects: readonly ObjectId[]): void;
-  fetch(object: ObjectId): Promise<ObjectBytes>;
-  /** An actor wants to end. */
-  exit(actor: ActorId): void;
-  send(message: NestedMessage): void;
-  /** Memory for one big value, shared with the agent if that is possible here. */
-  allocate(byteLength: number): ObjectBytes;
-  /** What turns functions into source, with its parser: only code that submits work needs it. */
-  loadPackaging(): Promise<Packaging>;
-  /** `import(specifier)` of user code. */
-  importModule(specifier: string): Promise<unknown>;
-  /** Call back on a later turn of the event loop, after what is queued already. */
-  later(callback: () => void): void;
-}
 
 /** A call of user code, ready to be made. */
 interface Call {
@@ -81,6 +57,7 @@ export class ExecutorRuntime {
   readonly driver: Driver;
   readonly #callables: Callables;
   readonly #sdk: ExecutorSdk;
+  readonly items: ItemMakers;
   readonly #tasks = newLane();
   readonly #actors = new Map<ActorId, ActorHome>();
   /** Actors whose own code has the last word now. */
@@ -119,6 +96,10 @@ export class ExecutorRuntime {
       allocate: (byteLength) => host.allocate(byteLength),
     });
     this.driver = new Driver(this.port);
+    const { driver, unfinished } = this;
+    const waiting = () => this.#tasks.orders;
+    const callables = this.#callables;
+    this.items = new ItemMakers({ host, driver, callables, unfinished, waiting });
     this.#sdk = new ExecutorSdk({
       driver: this.driver,
       callables: this.#callables,
@@ -141,6 +122,7 @@ export class ExecutorRuntime {
   abort(key: string, actor?: ActorId): void {
     const waits = actor ? this.#actors.get(actor)?.hasWaiting(key) : waitsIn(this.#tasks, key);
     if (waits || this.#underWay.runs(key)) this.#underWay.cancel(key);
+    this.items.stop(key);
   }
 
   forget(callables: readonly CallableId[]): void {
@@ -260,6 +242,7 @@ export class ExecutorRuntime {
       this.#underWay.calling = undefined;
     }
     const done = { order, call, startedMs, waitsSinceMs: startedMs };
+    if (order.kind === "task" && order.method) return this.#makeItems(done, result);
     if (isPending) return this.#finishLater(done, result);
     this.#succeed(done, result);
     return undefined;
@@ -277,6 +260,15 @@ export class ExecutorRuntime {
       return this.#fail(order, startedMs, this.#host.clock.nowMs(), error);
     }
     this.#succeed({ ...called, waitsSinceMs: this.#host.clock.nowMs() }, value);
+  }
+
+  /** Its result is how many there were. */
+  async #makeItems(called: Finished, result: unknown): Promise<void> {
+    const { order, call, startedMs } = called;
+    const made = await this.items.make(order, call, result);
+    const nowMs = this.#host.clock.nowMs();
+    if (typeof made !== "number") return this.#fail(order, startedMs, nowMs, made);
+    this.#succeed({ ...called, waitsSinceMs: nowMs }, made);
   }
 
   /** @throws MeshError if it is not the user's code that fails. */
@@ -310,7 +302,7 @@ export class ExecutorRuntime {
   #disposed(home: ActorHome | undefined): void {
     if (home) this.#disposing.delete(home);
     // Nobody is left who could use a ref.
-    if (this.#actors.size + this.#disposing.size === 0) this.driver.objects.endTask();
+    if (this.#actors.size + this.#disposing.size === 0) this.driver.endTask();
   }
 
   #prepareActor(home: ActorHome, order: Order): Call {
@@ -448,7 +440,7 @@ export class ExecutorRuntime {
 
   #endTask(order: Order): void {
     this.#underWay.ended(order);
-    if (order.kind === "task") this.driver.objects.endTask();
+    if (order.kind === "task") this.driver.endTask();
   }
 
   /** Nothing else will finish this turn if no lane is busy; else wait for the turn's end. */

@@ -3,6 +3,7 @@ import { systemClock } from "../clock.ts";
 import { invariant, MeshError } from "../errors.ts";
 import type { BackendReport } from "../gpu/choose-backend.ts";
 import type { CallableId, ObjectId } from "../ids.ts";
+import type { EncodedValue } from "../objects/codec.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
@@ -68,7 +69,8 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
     port.postMessage(message, moved);
 
   const meter = new SharedMemoryMeter(platform);
-  const outcomes = new OutcomeWriter((byteLength) => meter.counted(platform.allocate(byteLength)));
+  const allocate = (byteLength: number) => meter.counted(platform.allocate(byteLength));
+  const outcomes = new OutcomeWriter(allocate);
   const runtime = new ExecutorRuntime({
     clock: systemClock,
     outcomes,
@@ -77,6 +79,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
       send(message, transferables([message.bytes, ...message.table]));
       meter.outcomesSent();
     },
+    item: (key, index, value) => sendItem({ key, index, value, allocate, send }),
     hold: (objects) => send({ type: "hold", objects: [...objects] }),
     exit: (actor) => send({ type: "exit", actor }),
     release: (objects) => send({ type: "release", objects: [...objects] }),
@@ -88,7 +91,7 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
       return answer.promise;
     },
     send: (message) => send(message, transferables(message.type === "keep" ? [message.bytes] : [])),
-    allocate: (byteLength) => meter.counted(platform.allocate(byteLength)),
+    allocate,
     loadPackaging: () => platform.loadPackaging(),
     async importModule(specifier) {
       if (specifier !== "@tensorflow/tfjs") throw importUnsupported(specifier);
@@ -132,6 +135,22 @@ export function serveExecutor(port: ExecutorEndpoint, platform: ExecutorPlatform
   return { leftUncaught: (thrown) => runtime.unfinished.blame(thrown) };
 }
 
+interface ItemToSend {
+  readonly key: string;
+  readonly index: number;
+  readonly value: EncodedValue;
+  allocate(byteLength: number): ObjectBytes;
+  send(message: ExecutorMessage, moved: ArrayBuffer[]): void;
+}
+
+/** One of the objects of an order that gives several. */
+function sendItem({ key, index, value, allocate, send }: ItemToSend): void {
+  const bytes = allocate(value.byteLength);
+  value.writeTo(bytes);
+  const contained = [...value.contained];
+  send({ type: "item", key, index, bytes, contained }, transferables([bytes]));
+}
+
 /** Messages of Comlink come the same way, and are of no type. */
 function receive(
   message: Partial<AgentMessage>,
@@ -149,6 +168,8 @@ function receive(
   else if (message.type === "answered") {
     runtime.port.answered(message.request!, message.answer, message.error);
   } else if (message.type === "abort") runtime.abort(message.key!, message.actor);
+  else if (message.type === "items-wanted") runtime.items.taken(message.key!, message.taken!);
+  else if (message.type === "stop-items") runtime.items.stop(message.key!);
   else if (message.type === "store") stored.set(message.object!, message.bytes!);
   else if (message.type === "drop") for (const object of message.objects!) stored.delete(object);
 }

@@ -51,6 +51,7 @@ class Bench {
       held: this.held,
       jobs: new JobsHere(),
       state: () => state,
+      definition: () => undefined,
       tell: (executor, news) => void this.told.push([executor, news]),
     });
   }

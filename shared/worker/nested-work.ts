@@ -1,10 +1,23 @@
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
-import { executorPrefix, type ActorId, type ObjectId, type TaskId } from "../ids.ts";
+import {
+  executorPrefix,
+  itemOf,
+  type ActorId,
+  type CallableId,
+  type ObjectId,
+  type PeerId,
+  type TaskId,
+} from "../ids.ts";
 import { ActorCaller } from "../peer/actor-caller.ts";
 import { ActorLocator } from "../peer/actor-locator.ts";
 import type { MeshPeer } from "../peer/mesh-peer.ts";
-import { driverMessages, type CoordinatorMessage, type ObjectState } from "../protocol/messages.ts";
+import {
+  driverMessages,
+  type CoordinatorMessage,
+  type Define,
+  type ObjectState,
+} from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import type { NestedNews, ObjectBytes } from "./executor-api.ts";
@@ -28,6 +41,8 @@ export interface NestedWorkOptions {
   /** What the worker runs now. */
   state(): MachineState;
   tell(executor: ExecutorId, news: NestedNews): void;
+  /** A function that tasks here run: they may call it too. */
+  definition(callable: CallableId): Define | undefined;
 }
 
 /** What one executor has under way. */
@@ -36,6 +51,8 @@ interface Dealings {
   readonly promised: Set<ObjectId>;
   /** Options that no message may carry, by the id that was to have them. */
   readonly refused: Map<string, string>;
+  /** How many objects the tasks of its functions give, of those that give a fixed number. */
+  readonly returns: Map<string, number>;
   readonly actors: Set<ActorId>;
 }
 
@@ -99,6 +116,20 @@ export class NestedWork {
     const { jobKey, ...state } = message.state;
     const news = jobKey ? { ...message, state } : message;
     for (const executor of executors) this.#tellLocated(executor, news);
+  }
+
+  /** A stream that an executor reads has another item: the mesh counts it as held here. */
+  itemMade(message: Extract<CoordinatorMessage, { type: "item-made" }>): void {
+    const { held, peer, tell } = this.#options;
+    const { jobKey: _jobKey, ...state } = message.state;
+    const { object, locations } = state;
+    const executor = readerOf(message.task, peer.self);
+    if (!executor || !this.#options.state().executors.has(executor)) {
+      return peer.session.send({ type: "release", objects: [object] });
+    }
+    held.adopt(executor, [object]);
+    if (locations) this.#whereabouts.set(object, message.state);
+    tell(executor, { type: "news", news: { ...message, state } });
   }
 
   whereabouts(object: ObjectId): ObjectState | undefined {
@@ -167,6 +198,9 @@ export class NestedWork {
     switch (message.type) {
       case "define":
         return this.#define(executor, message);
+      case "items-taken":
+        this.#requireOwn(executor, message.task);
+        return session.send(message);
       case "submit":
         return this.#submit(executor, message);
       case "cancel-task":
@@ -231,6 +265,8 @@ export class NestedWork {
     this.#requireOwn(executor, given.callable);
     // The parent may have ended; the submissions that follow are told.
     if (driverMessages.accepts(given) && given.type === "define") {
+      const { callable, returns } = given;
+      if (returns !== undefined) this.#dealingsOf(executor).returns.set(callable, returns);
       if (given.parent && this.#runs(executor, given.parent)) {
         this.#options.peer.session.send(given, given.source.length);
       }
@@ -252,8 +288,13 @@ export class NestedWork {
       const message = `${task} was not submitted: the task that did so has ended`;
       return this.#fail(executor, object, { code: "TASK_CANCELLED", message });
     }
-    this.#options.held.adopt(executor, [object]);
-    this.#awaitedBy(executor, object);
+    const own = this.#dealings.get(executor)?.returns.get(callable);
+    const returns = own ?? this.#options.definition(callable)?.returns ?? 0;
+    for (let index = -1; index < returns; index++) {
+      const promised = index < 0 ? object : itemOf(task, index);
+      this.#options.held.adopt(executor, [promised]);
+      this.#awaitedBy(executor, promised);
+    }
     this.#options.peer.session.send(submit, submit.args.byteLength);
   }
 
@@ -318,7 +359,12 @@ export class NestedWork {
   #dealingsOf(executor: ExecutorId): Dealings {
     let dealings = this.#dealings.get(executor);
     if (!dealings) {
-      dealings = { promised: new Set(), refused: new Map(), actors: new Set() };
+      dealings = {
+        promised: new Set(),
+        refused: new Map(),
+        returns: new Map(),
+        actors: new Set(),
+      };
       this.#dealings.set(executor, dealings);
     }
     return dealings;
@@ -332,6 +378,12 @@ export class NestedWork {
     if (id.startsWith(executorPrefix(this.#options.peer.self, numberOf(executor)))) return;
     throw violation(`it may not make ${id}`);
   }
+}
+
+/** The executor that made an id of this worker's. */
+function readerOf(task: TaskId, self: PeerId): ExecutorId | undefined {
+  const [, number] = /^(\d+)x/.exec(task.slice(self.length + 1)) ?? [];
+  return number === undefined ? undefined : `e${Number(number)}`;
 }
 
 /** `e7` is number 7. */

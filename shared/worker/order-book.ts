@@ -4,12 +4,13 @@ import type { Define, ObjectState, Run } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/schema.ts";
 import type { ArgumentPins } from "./argument-pins.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
+import { itemOrderOf, packItemOrder, unpackItemOrder } from "./item-order.ts";
 import type { OrderKey, Outcome } from "./machine/types.ts";
 
 /** An order that has no outcome yet: what the machine knows only by its key. */
 export interface OpenOrder {
   /** As an executor gets it, but for its dependencies. */
-  readonly order: Order;
+  order: Order;
   readonly callable?: Define;
   readonly dependencies: readonly ObjectId[];
   /** Values of the dependencies that are here. */
@@ -46,7 +47,7 @@ export class OrderBook {
     const refusal = dependencies.find(({ error }) => error)?.error;
     const key = String(this.#next++);
     const base = { key, callable: run.callable, args: run.args, dependencies: NONE };
-    const order: OpenOrder["order"] =
+    const order: { -readonly [Field in keyof Order]: Order[Field] } =
       callable.kind === "function"
         ? {
             key,
@@ -62,6 +63,7 @@ export class OrderBook {
             actor: run.task as string as ActorId,
             ...(run.restores ? { method: "restore" } : {}),
           };
+    if (run.items) order.method = packItemOrder(itemOrderOf(run.items, callable));
     return this.#open(
       {
         order,
@@ -95,6 +97,14 @@ export class OrderBook {
 
   get(key: OrderKey): OpenOrder | undefined {
     return this.#orders.get(key);
+  }
+
+  /** The reader of what an order makes has taken so many. */
+  itemsTaken(key: OrderKey, taken: number): void {
+    const open = this.#orders.get(key);
+    if (!open?.order.method) return;
+    const { from } = unpackItemOrder(open.order.method);
+    open.order = { ...open.order, method: packItemOrder({ from, taken }) };
   }
 
   /** Objects that are still to be fetched for an order. */
@@ -157,4 +167,11 @@ export class OrderBook {
     }
     return open;
   }
+}
+
+/** As an executor gets it: all that it takes is here. */
+export function orderOf({ order, dependencies, bytes }: OpenOrder): Order {
+  if (dependencies.length === 0) return order;
+  const values = dependencies.map((object) => ({ object, bytes: bytes.get(object)! }));
+  return { ...order, dependencies: values };
 }

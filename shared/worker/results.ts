@@ -43,5 +43,5 @@ export function resultOf(
   return { value };
 }
 
-const unshared = (bytes: ObjectBytes): Uint8Array<ArrayBuffer> =>
+export const unshared = (bytes: ObjectBytes): Uint8Array<ArrayBuffer> =>
   bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);

@@ -47,6 +47,8 @@ function checkOrders(state: MachineState): void {
       invariant(actor.running.has(key) === (order.state === "assigned"), `${key}: runs iff given`);
     } else {
       invariant(state.tasks.get(order.task) === key, `${order.task}: two orders`);
+      const isShared = order.executors.size > 1;
+      invariant(!order.items || !isShared, `${key}: two executors give its items`);
       const started = order.missing.size === 0;
       invariant(order.state !== "fetching" || !started, `${key}: waits for nothing`);
     }

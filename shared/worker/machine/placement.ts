@@ -66,7 +66,7 @@ function startTask(
 }
 
 const isShort = (state: MachineState, order: TaskOrder): boolean =>
-  (state.averageMs.get(order.callable) ?? SHORT_MS_MAX) < SHORT_MS_MAX;
+  !order.items && (state.averageMs.get(order.callable) ?? SHORT_MS_MAX) < SHORT_MS_MAX;
 
 /** The executor with the shortest queue among those whose reservation serves this order too. */
 function leastBusy(

@@ -231,8 +231,10 @@ const newOrder = (event: EventOf<"run-ordered">): TaskOrder => ({
   demands: event.demands,
   demandsKey: demandsKey(event.demands),
   timeoutMs: event.timeoutMs,
+  items: event.items,
   isUnordered: event.isUnordered ?? false,
-  hasSignal: false,
+  // A generator can always be told.
+  hasSignal: event.items === "stream",
 });
 
 function finishCreation(

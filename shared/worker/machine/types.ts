@@ -47,6 +47,11 @@ export interface TaskOrder extends OrderBase {
   /** Equal for equal demands: such orders can share one reservation, one after the other. */
   readonly demandsKey: string;
   readonly timeoutMs: number | undefined;
+  /**
+   * Whether it gives several objects: a generator, which can be asked to end, or a fixed number. Such
+   * an order is never in two executors at a time, as they would both give them.
+   */
+  readonly items: "stream" | "fixed" | undefined;
   /** Of an actor: a call that has its arguments need not wait for those before it. */
   readonly isUnordered: boolean;
   /** Its code has asked for the signal that tells it to end. */
@@ -163,6 +168,7 @@ export type MachineEvent = { readonly atMs: number } & (
       readonly name: string;
       readonly demands: Demands;
       readonly timeoutMs?: number;
+      readonly items?: "stream" | "fixed" | undefined;
       readonly missing: readonly ObjectId[];
       readonly isUnordered?: boolean;
       /** Known before it starts: an argument failed. It is reported as it is. */

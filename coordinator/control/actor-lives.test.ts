@@ -99,6 +99,15 @@ test("[A3] who ends an actor ends it for good; with restart, only this life", ()
   expect(runs(mesh)).toEqual([]);
 });
 
+test("an actor ends with its driver, however many restarts it has left", () => {
+  const mesh = living({ restartsMax: -1 });
+  mesh.leave("d");
+  const sent = mesh.sentInShort();
+  expect(sent).toContain("stop-actor w1");
+  expect(sent.filter((each) => each.startsWith("run"))).toEqual([]);
+  expect(mesh.plane.scheduler.tasks.size).toBe(0);
+});
+
 test("[A3] an actor that ends itself is not restarted", () => {
   const mesh = living({ restartsMax: 5 });
   const error = { code: "ACTOR_DIED", message: "it ended itself" } as const;

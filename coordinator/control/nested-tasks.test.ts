@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CallableId, TaskId } from "../../shared/ids.ts";
+import type { ActorId, CallableId, TaskId } from "../../shared/ids.ts";
 import { meshOf, type TestPlane } from "./test-plane.ts";
 
 const parent = "d.1" as TaskId;
@@ -69,6 +69,21 @@ test("with the driver go the tasks that its tasks have submitted, and what they 
   expect(mesh.sentInShort()).toContain("cancel-run w2");
   expect(mesh.plane.callables.size).toBe(0);
   expect(mesh.plane.nested.size).toBe(0);
+});
+
+test("an actor that a task created outlives that task and its worker", () => {
+  const mesh = running();
+  const actor = "w1.0x1" as ActorId;
+  mesh.define("w1.0x0", {
+    parent,
+    kind: "actor-class",
+    actor: { restartsMax: 0, methods: [] },
+  });
+  mesh.submit(actor, "w1.0x0", { parent });
+  mesh.done("w2", actor);
+  mesh.done("w1", parent);
+  mesh.leave("w1");
+  expect(mesh.plane.actors.workerOf(actor)).toBe("w2");
 });
 
 test("what a task has submitted survives the worker that did so", () => {

@@ -10,7 +10,9 @@ import { sharedMesh } from "./shared-mesh.ts";
 /** Programs that documents show run as they stand, and print what the document says. */
 const started = sharedMesh({ workers: 1, cpus: 1 });
 
-const PROGRAMS = ["README.md", "docs/objects.md", "docs/tasks.md"].flatMap(documentedPrograms);
+const PROGRAMS = ["README.md", "docs/objects.md", "docs/tasks.md", "docs/ray.md"].flatMap(
+  documentedPrograms,
+);
 
 test.each(PROGRAMS)("the program of $place runs in Node", async ({ source, prints }) => {
   // Inside the project, so that "manta" is found.

@@ -191,10 +191,9 @@ function methodsOf(
   given: Readonly<Record<string, ActorMethodOptions>>,
 ): ActorOptions["methods"] {
   const ofClass = (constructor as { methods?: unknown }).methods;
-  const all: Record<string, ActorMethodOptions> = {
-    ...(typeof ofClass === "object" ? (ofClass as Record<string, ActorMethodOptions>) : {}),
-    ...given,
-  };
+  const all: Record<string, ActorMethodOptions> =
+    typeof ofClass === "object" ? { ...(ofClass as Record<string, ActorMethodOptions>) } : {};
+  for (const [name, options] of Object.entries(given)) all[name] = { ...all[name], ...options };
   const stray = Object.keys(all).find((name) => !names.includes(name));
   if (stray) refuse(`methods.${stray}`, `is no method of the class; it has ${names.join(", ")}`);
   return names.map((name) => {

@@ -19,6 +19,7 @@ test.each<[object, string]>([
   [{ cpu: 1 }, "mesh.remote() has no option cpu. Did you mean cpus?"],
   [{ timeout: 1 }, "Did you mean timeoutMs?"],
   [{ cpus: "2" }, "option cpus must be a number of 0 or more, not a text"],
+  [{ cpus: 0.0004 }, "option cpus must be at least 0.001, not 0.0004"],
   [{ cpus: Number.NaN }, "option cpus must be a number of 0 or more, not NaN"],
   [{ memory: "8GiB" }, "option memory must be an integer from 0 to"],
   [{ resources: 3 }, "option resources must be an object"],

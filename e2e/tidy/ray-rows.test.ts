@@ -25,6 +25,9 @@ const FEATURES = {
     "NodeAffinity",
     "label_selector",
     "fallback_strategy",
+    "ray.cancel",
+    "force",
+    "recursive",
     "nested tasks",
     "nested refs",
     "name",
@@ -138,17 +141,19 @@ const testsIn = (markdown: string): NamedTest[] =>
     ([, title, file]) => ({ title: title!, file: file! }),
   );
 
-/** Titles of the tests in a file, in a `describe` with its words before them. */
+/** Titles of the tests in a file; in a `describe` also with its words before them. */
 function titlesOf(file: string): Set<string> {
   const path = inProject(...file.split("/"));
   if (!existsSync(path)) return new Set();
   const text = readFileSync(path, "utf8");
-  const calls = /^([ \t]*)(describe|test)(?:\.\w+)?(?:\((?:[^;]*?)\))??\(\s*(["`])(.*?)\3/gm;
+  // A table of cases ends with a line that begins with its bracket.
+  const calls = /^([ \t]*)(describe|test(?:\.\w+(?:\(.*\))?)?|\]\))\(\s*(["`])(.*?)\3/gm;
   const titles = new Set<string>();
   let around = "";
   for (const [, indent, kind, , title] of text.matchAll(calls)) {
     if (kind === "describe") around = title!;
-    else titles.add(indent === "" ? title! : `${around} ${title}`);
+    else titles.add(title!);
+    if (indent !== "") titles.add(`${around} ${title}`);
   }
   return titles;
 }

@@ -38,7 +38,7 @@ test("resources of one's own are offered by workers, and bound what runs at a ti
     }
   }
   const gate = mesh.actor(Gate, { maxConcurrency: 10 }).create();
-  const enter = mesh.remote(async (to: typeof gate) => void (await to.enter().get()), {
+  const enter = mesh.remote((to: typeof gate) => to.enter().get(), {
     cpus: 0,
     resources: { lab: 1 },
   });

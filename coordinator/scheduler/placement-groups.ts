@@ -210,12 +210,8 @@ function reserve(
 ): void {
   const { id, name, labels, silenceMsMax } = host;
   const about = { id, name, labels, silenceMsMax, capacity: bundle.demands };
-  const place: WorkerRecord = {
-    ...newWorker(about, atMs),
-    speed: host.speed,
-    host,
-    bundle: { group: group.id, index: bundle.index },
-  };
+  const part = { speed: host.speed, host, bundle: { group: group.id, index: bundle.index } };
+  const place = newWorker(about, atMs, part);
   bundle.place = place;
   (host.bundles ??= new Set()).add(place);
   change(host.used, bundle.demands, 1);

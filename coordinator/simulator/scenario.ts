@@ -28,6 +28,8 @@ export interface Scenario {
   readonly someAreSlow: boolean;
   /** Some workers do not say in their heartbeats what they run. */
   readonly someForget: boolean;
+  /** Chance in 1000, per second: some of the workers and drivers are cut off from the coordinator for a while. */
+  readonly partitionPermille: number;
 }
 
 /** Draw a whole scenario from one number: fleet, load and every fault rate. A third has no faults. */
@@ -55,5 +57,6 @@ export function drawScenario(seed: number): Scenario {
     clockJumps: isFaulty && prng.chance(1, 4),
     someAreSlow: isFaulty && prng.chance(1, 2),
     someForget: isFaulty && prng.chance(1, 4),
+    partitionPermille: rate(30),
   };
 }

@@ -33,6 +33,8 @@ const QUIET_MS_MAX = 300_000;
 const STEP_MS = 1_000;
 const FREEZE_MS_MAX = 100_000;
 const JUMP_MS_MAX = 120_000;
+/** Longer than a worker may be silent, shorter than until a driver is given up. */
+const PARTITION_MS_MAX = 40_000;
 
 /**
  * Run the real control plane and real worker machines on virtual peers, network and clock, in one
@@ -208,6 +210,12 @@ class Simulation {
       else if (world.strikes(scenario.freezePermille)) worker.freeze(world.below(FREEZE_MS_MAX));
       else if (world.strikes(scenario.goodbyePermille)) this.#sayGoodbye(worker);
       else if (world.strikes(scenario.evictPermille)) worker.evict();
+    }
+    if (world.strikes(scenario.partitionPermille)) {
+      const forMs = world.below(PARTITION_MS_MAX);
+      for (const peer of [...this.#workers, ...this.#liveDrivers()]) {
+        if (world.prng.chance(1, 2)) peer.cutOff(forMs);
+      }
     }
     if (scenario.clockJumps && world.strikes(20)) {
       this.#mesh.coordinator.jumpAhead(world.below(JUMP_MS_MAX));

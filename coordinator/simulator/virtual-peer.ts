@@ -117,6 +117,13 @@ export abstract class VirtualPeer implements Endpoint {
     this.mesh.world.after(forMs, () => this.#thaw());
   }
 
+  /** A partition of the network: it goes on, but hears nothing and is not heard. */
+  cutOff(forMs: number): void {
+    if (this.#isOver) return;
+    this.mesh.world.losses += 1;
+    this.#wire.cut(forMs);
+  }
+
   /** The process is gone. */
   crash(isHalfOpen: boolean): void {
     this.#wire.break({ isHalfOpen });

@@ -51,6 +51,13 @@ export class Wire {
     this.#carry(this.#clientAtMs, isRepeatable, () => this.#client.receive(message));
   }
 
+  /** Nothing gets through for so long; then all that was sent meanwhile arrives, in order. */
+  cut(forMs: number): void {
+    const { nowMs } = this.#world;
+    this.#serverAtMs = Math.max(this.#serverAtMs, nowMs + forMs);
+    this.#clientAtMs = Math.max(this.#clientAtMs, nowMs + forMs);
+  }
+
   /** What is under way is lost. A half-open connection is never noticed by the coordinator. */
   break({ isHalfOpen }: { readonly isHalfOpen: boolean }): void {
     if (this.#isBroken) return;

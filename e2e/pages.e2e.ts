@@ -213,6 +213,9 @@ test("the dashboard shows peers, tasks and paths while they change", async ({
   await expect(task).toContainText("on watched");
   await task.getByRole("button", { name: "Explain" }).click();
   await expect(task).toContainText("is with watched (attempt 1");
+  const age = task.locator(".explanation li").first();
+  const ageAtFirst = (await age.textContent())!;
+  await expect(age, "ages count on").not.toHaveText(ageAtFirst);
   await expect(row.locator('[data-label="Running"]')).toHaveText("1");
   await mesh.cancel(endless);
   await expect(row.locator('[data-label="Running"]')).toHaveText("0");

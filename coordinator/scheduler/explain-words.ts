@@ -74,7 +74,8 @@ function runningWords(name: string, reason: Of<"running">): string {
   const copy =
     reason.copyOn === undefined ? "" : `; it is late, so a copy of it is with ${reason.copyOn}`;
   const usual = averageMs === undefined ? "" : `, where its kind takes ${averageMs.toFixed(1)} ms`;
-  return `${name} is with ${worker} since ${inTime(sinceMs)} (attempt ${attempt}${most}), heard of ${Math.round(heardMs)} ms ago${usual}${copy}`;
+  const since = `for ${inTime(sinceMs)}, heard of ${Math.round(heardMs)} ms ago`;
+  return `${name} is with ${worker} (attempt ${attempt}${most}) ${since}${usual}${copy}`;
 }
 
 /** How many restarts of an actor are used: nothing if it cannot be restarted. */

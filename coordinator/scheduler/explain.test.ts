@@ -179,7 +179,7 @@ describe("a task is explained in words and as data:", () => {
     scheduler.submit("t", "f");
     scheduler.nowMs = 250;
     expect(explained(scheduler, "t")).toEqual({
-      text: "f (t) is with worker w1 since 250 ms (attempt 1 of at most 4), heard of 250 ms ago",
+      text: "f (t) is with worker w1 (attempt 1 of at most 4) for 250 ms, heard of 250 ms ago",
       reason: {
         code: "running",
         worker: "worker w1",

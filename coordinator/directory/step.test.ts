@@ -239,6 +239,16 @@ test("a second copy outlives the peer with the first", () => {
   expect(directory.state.objects.get(a)?.phase).toBe("pending");
 });
 
+test("a copy that turns up after the last ref went is freed", () => {
+  const directory = new TestDirectory();
+  directory.seal(a, w1);
+  directory.leave(w1);
+  directory.release(d, a);
+  expect(directory.state.objects.get(a)?.phase).toBe("pending");
+  expect(directory.copied(w2, a).map(({ type }) => type)).toContain("free");
+  expect(directory.state.objects.size).toBe(0);
+});
+
 test("a small value outlives everybody but its holders", () => {
   const directory = new TestDirectory();
   directory.sealInline(a);

@@ -101,6 +101,7 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     if (record.phase !== "sealed" || record.inline || record.locations.includes(peer)) return;
     record.locations = [...record.locations, peer];
     indexed(state.storedBy, peer).add(record.id);
+    // While it was to be made again, the last ref may have gone.
     freeIfUnwanted(state, record, effects);
   },
 

@@ -19,6 +19,7 @@ import { Gateway } from "./gateway/gateway.ts";
 import { OriginPolicy } from "./gateway/origin.ts";
 import { Signalling } from "./gateway/signalling.ts";
 import { Tokens, TOKEN_ROLES, type TokenRole } from "./gateway/tokens.ts";
+import type { Quota } from "./scheduler/policy/fairness.ts";
 
 export interface CoordinatorOptions {
   /** Address to listen on; loopback unless said otherwise. */
@@ -35,6 +36,8 @@ export interface CoordinatorOptions {
   /** Bytes that one peer may send through the relay in a second, and in one session. */
   readonly relayRate?: number;
   readonly relayBytesMax?: number;
+  /** What the tasks and placement groups of one job may have at once. Default: all there is. */
+  readonly jobQuota?: Quota;
   readonly peersMax?: number;
   /** Hears one line about each peer that comes or goes. Default: nobody. */
   readonly log?: (line: string) => void;
@@ -90,6 +93,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       waitingBytesMax: RELAY_LINKS_WAITING_MAX * RELAY_WINDOW_BYTES,
     },
     peersMax: options.peersMax ?? PEERS_MAX,
+    jobQuota: options.jobQuota,
     log,
   });
   const signalling = new Signalling({

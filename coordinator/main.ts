@@ -2,6 +2,7 @@ import { MeshError, type ErrorCode } from "../shared/errors.ts";
 import { RELAY_WINDOW_BYTES } from "../shared/protocol/limits.ts";
 import { readCommandLine } from "../shared/node/command-line.ts";
 import { parseIceServers } from "./ice-servers.ts";
+import { parseJobQuota } from "./job-quota.ts";
 import { startCoordinator, type CoordinatorOptions } from "./index.ts";
 import { TOKEN_ROLES, type TokenRole } from "./gateway/tokens.ts";
 
@@ -18,6 +19,7 @@ const USAGE = `manta coordinator [options]
   --ice-server URL      stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, for WebRTC (repeatable)
   --relay-rate BYTES    a second that one peer may send through the coordinator (default 64 MiB)
   --relay-bytes BYTES   that it may send so in one session (default 64 GiB)
+  --job-quota NAME=AMOUNT  what the work of one driver may have at once: cpus=4,gpus=1 (repeatable)
   --quiet               do not say who joins and leaves
 Tokens: MANTA_ADMIN_TOKEN, MANTA_SUBMIT_TOKEN, MANTA_CONTRIBUTE_TOKEN, MANTA_VIEW_TOKEN; made up if unset.
 ICE servers can come from MANTA_ICE_SERVERS, separated by spaces: arguments are seen by other users.`;
@@ -34,6 +36,7 @@ function readOptions(argv: readonly string[]): CoordinatorOptions {
     "ice-server": { type: "string", multiple: true },
     "relay-rate": { type: "string" },
     "relay-bytes": { type: "string" },
+    "job-quota": { type: "string", multiple: true },
     quiet: { type: "boolean" },
     help: { type: "boolean" },
   });
@@ -56,6 +59,7 @@ function readOptions(argv: readonly string[]): CoordinatorOptions {
     ]),
     ...bytesOption("relayRate", "--relay-rate", values["relay-rate"]),
     ...bytesOption("relayBytesMax", "--relay-bytes", values["relay-bytes"]),
+    ...(values["job-quota"] ? { jobQuota: parseJobQuota(values["job-quota"]) } : {}),
     tokens: tokensFromEnvironment(),
     ...(values.quiet ? {} : { log: (line: string) => process.stderr.write(`manta: ${line}\n`) }),
   };

@@ -17,6 +17,7 @@ const USAGE = `manta: Ray for the web
     --host ADDRESS      listen on this address, so that others can join (default 127.0.0.1)
     --host-name NAME    also answer to this host name (repeatable)
     --allow-origin URL  let pages of this origin use the mesh (repeatable)
+    --job-quota NAME=AMOUNT  what the work of one driver may have at once, such as cpus=4 (repeatable)
     --ice-server URL    stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, for tabs behind strict
                         networks (repeatable; or MANTA_ICE_SERVERS, separated by spaces)
     --relay-rate BYTES  a second that one peer may send through the coordinator (default 64 MiB)
@@ -41,6 +42,7 @@ async function start(argv: readonly string[]): Promise<void> {
     "ice-server": { type: "string", multiple: true },
     "relay-rate": { type: "string" },
     "relay-bytes": { type: "string" },
+    "job-quota": { type: "string", multiple: true },
     help: { type: "boolean" },
   });
   if (values.help) return console.log(USAGE);
@@ -60,6 +62,7 @@ async function start(argv: readonly string[]): Promise<void> {
       ...(values["relay-rate"] ? ["--relay-rate", values["relay-rate"]] : []),
       ...(values["relay-bytes"] ? ["--relay-bytes", values["relay-bytes"]] : []),
       ...(values["ice-server"] ?? []).flatMap((server) => ["--ice-server", server]),
+      ...(values["job-quota"] ?? []).flatMap((quota) => ["--job-quota", quota]),
     ],
     restartWorkers: (sentence) => console.error(`manta: ${sentence}`),
   });

@@ -21,6 +21,7 @@ import {
   emptySchedulerState,
   type SchedulerEffect,
   type SchedulerEvent,
+  type SchedulerState,
 } from "../scheduler/types.ts";
 import { ActorRegistry } from "./actor-registry.ts";
 import { meetByName } from "./actor-queries.ts";
@@ -66,7 +67,7 @@ type Effect =
  * They wait in one queue, so neither state machine is re-entered, however long the chain.
  */
 export class ControlPlane {
-  readonly scheduler = emptySchedulerState();
+  readonly scheduler: SchedulerState;
   readonly directory = emptyDirectoryState();
   readonly peers = new Map<PeerId, PeerRecord>();
   readonly callables = new Map<CallableId, Define>();
@@ -89,6 +90,7 @@ export class ControlPlane {
 
   constructor(ports: ControlPorts) {
     this.#ports = ports;
+    this.scheduler = emptySchedulerState(ports.jobQuota);
     this.circles = new JobCircles((job) => ports.jobSecret(job));
     this.#acquaintances = new Acquaintances(ports);
     this.sharing = new Sharing(this, ports, (event) => this.#direct(event));

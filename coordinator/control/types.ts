@@ -9,12 +9,15 @@ import type {
   Role,
   Runtime,
 } from "../../shared/protocol/messages.ts";
+import type { Quota } from "../scheduler/policy/fairness.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import type { Chapter } from "../scheduler/types.ts";
 import type { KeptArgs } from "./kept-args.ts";
 
 /** What the control plane needs from the world. The gateway and the simulator each supply it. */
 export interface ControlPorts {
+  /** What each job may have at once; unset: all there is. */
+  readonly jobQuota?: Quota | undefined;
   /** @param valueBytes size of the values inside the message. */
   send(to: PeerId, message: CoordinatorMessage, valueBytes: number): void;
   /** End the session of a peer. `peerLeft` has been dealt with already. */

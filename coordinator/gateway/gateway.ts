@@ -20,6 +20,7 @@ import { PeerSession } from "./peer-session.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import type { RelayLimits } from "./relay-quota.ts";
 import type { TokenRole, Tokens } from "./tokens.ts";
+import type { Quota } from "../scheduler/policy/fairness.ts";
 
 /** How long a new connection may take to say hello. */
 const HELLO_MS_MAX = 10_000;
@@ -43,6 +44,7 @@ export interface GatewayOptions {
   readonly peersMax: number;
   /** For tests that are to come out the same each time. Default: ids that nobody can guess. */
   newPeerId?(hello: Hello): PeerId;
+  readonly jobQuota?: Quota | undefined;
   log(line: string): void;
 }
 
@@ -78,6 +80,7 @@ export class Gateway {
         return signTicket(key, { from, to }, Date.now() + TICKET_VALID_MS);
       },
       jobSecret: (job) => this.#jobSecret(job),
+      jobQuota: options.jobQuota,
     });
     this.#relay = new RelayDesk({
       clock: options.clock,

@@ -1,5 +1,15 @@
+import type { WireError } from "../../shared/protocol/schema.ts";
 import { change } from "../../shared/worker/machine/amounts.ts";
-import { charge, dominantShare, costOfUs, isWithinQuota, UNKNOWN_US } from "./policy/fairness.ts";
+import { describeWish } from "./describe.ts";
+import {
+  charge,
+  costOfUs,
+  dominantShare,
+  exceedsQuota,
+  isWithinQuota,
+  UNKNOWN_US,
+  type Quota,
+} from "./policy/fairness.ts";
 import { unpark } from "./ready-lines.ts";
 import type { SchedulerState, SchedulingClass, Shape, TaskRecord, WorkerRecord } from "./types.ts";
 
@@ -70,4 +80,24 @@ function shareOf({ total, fleetVersion }: SchedulerState, shape: Shape): number 
     shape.shareVersion = fleetVersion;
   }
   return shape.share;
+}
+
+/** Why a task of this class could never run, whatever else its job has: what it demands is more than the quota. */
+export function quotaExcess(
+  { quota }: SchedulerState,
+  group: SchedulingClass,
+): WireError | undefined {
+  if (!quota || !isCounted(group) || !exceedsQuota(quota, group.demands)) return undefined;
+  const message = `${group.name} needs ${describeWish(group.shape)}, and a job may have ${describeQuota(quota)} at once in this mesh; ask for less, or whoever started the coordinator for another --job-quota`;
+  return { code: "QUOTA_EXCEEDED", message };
+}
+
+/** In words. */
+export function describeQuota({ cpuMilli, gpuMilli, memoryBytes, custom = {} }: Quota): string {
+  const parts: string[] = [];
+  if (cpuMilli !== undefined) parts.push(`${cpuMilli / 1_000} cpus`);
+  if (gpuMilli !== undefined) parts.push(`${gpuMilli / 1_000} gpus`);
+  if (memoryBytes !== undefined) parts.push(`${memoryBytes} bytes of memory`);
+  for (const [name, amount] of Object.entries(custom)) parts.push(`${amount / 1_000} of ${name}`);
+  return parts.join(", ");
 }

@@ -18,6 +18,8 @@ export function wordsFor(name: string, reason: Reason): string {
       return `${name}: ${stuckWords(reason)}`;
     case "all-busy":
       return busyWords(name, reason);
+    case "quota":
+      return `${name} is ready, but its job has all that the quota of this mesh allows one job at once (${reason.allowed}): it goes on when one of the job's tasks ends`;
     case "prefetched":
       return `${name} was given ahead to ${reason.worker}, which starts it after ${
         reason.before

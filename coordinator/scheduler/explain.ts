@@ -5,6 +5,7 @@ import {
   LISTED_MAX,
   STEP_CHARS_MAX,
 } from "../../shared/protocol/texts.ts";
+import { describeQuota } from "./charging.ts";
 import { obstaclesTo } from "./choices.ts";
 import { describeWish } from "./describe.ts";
 import { stuckWords, wordsFor } from "./explain-words.ts";
@@ -42,7 +43,10 @@ function reasonOf(
       return waitsForObjects(state, task);
     case "ready":
       return (
-        waitingForGroup(state, task.group) ?? stuckReason(state, task.group) ?? busy(task, atMs)
+        waitingForGroup(state, task.group) ??
+        stuckReason(state, task.group) ??
+        waitsForQuota(state, task.group) ??
+        busy(task, atMs)
       );
     case "alive": {
       const { restarts, group } = task;
@@ -97,6 +101,11 @@ function stuckReason(state: SchedulerState, { shape }: SchedulingClass): Stuck |
   const isLabels = nearest.some(({ isOnlyLabels }) => isOnlyLabels);
   const code = isLabels ? "label-mismatch" : "no-worker-matches";
   return { code, wanted, nearest, workers };
+}
+
+function waitsForQuota(state: SchedulerState, { line }: SchedulingClass): Reason | undefined {
+  if (!state.quota || !line.job.parked.has(line)) return undefined;
+  return { code: "quota", allowed: cut(describeQuota(state.quota), EXPLANATION_CHARS_MAX) };
 }
 
 function busy(task: TaskRecord, atMs: number): Reason {

@@ -7,6 +7,8 @@ import { endTask } from "./endings.ts";
 import { jobOf, newWorker } from "./new-records.ts";
 import { demote, freed, hasRoom } from "./placement.ts";
 import { planBundles, type Fleet } from "./policy/bundles.ts";
+import { describeQuota } from "./charging.ts";
+import { exceedsQuota } from "./policy/fairness.ts";
 import { unpark } from "./ready-lines.ts";
 import { joinShape, leaveShape, offer, withdraw } from "./shapes.ts";
 import type {
@@ -66,9 +68,22 @@ export function createGroup(state: SchedulerState, event: Created): void {
   awaitRoom(state, group);
 }
 
+/** Why the job may not have the group: with its other groups it would hold more than its quota. */
+export function groupExcess(state: SchedulerState, event: Created): WireError | undefined {
+  const { quota } = state;
+  if (!quota) return undefined;
+  const all = [...(state.jobs.get(event.job)?.placementGroups ?? [])].filter(
+    ({ id }) => id !== event.group,
+  );
+  const reserved = sumOf([...all.flatMap(({ bundles }) => bundles), ...event.bundles]);
+  if (!exceedsQuota(quota, reserved)) return undefined;
+  const message = `placement group ${event.name} (${event.group}) and the others of its job would reserve more than a job may have at once in this mesh (${describeQuota(quota)}); ask for less, or remove one`;
+  return { code: "QUOTA_EXCEEDED", message };
+}
+
 const isPacked = (strategy: string): boolean => strategy === "pack" || strategy === "strictPack";
 
-function sumOf(bundles: Created["bundles"]): Demands {
+function sumOf(bundles: readonly { readonly demands: Demands }[]): Demands {
   const total = noAmounts();
   for (const { demands } of bundles) change(total, demands, 1);
   return { ...total, custom: Object.fromEntries(total.custom ?? []) };

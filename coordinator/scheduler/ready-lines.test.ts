@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { JobId, PeerId, TaskId } from "../../shared/ids.ts";
+import type { GroupId, JobId, PeerId, TaskId } from "../../shared/ids.ts";
 import { Prng } from "../../shared/prng.ts";
+import { explainTask } from "./explain.ts";
 import { cpus, runsIn, TestScheduler } from "./test-scheduler.ts";
 import type { SchedulerEffect } from "./types.ts";
 
@@ -107,6 +108,41 @@ test("[S12] a job that has all that its quota allows waits; others go on, and so
   expect(runsIn(s.submit("b1", "b"))).toEqual(["b1 on w1"]);
   s.submit("b2", "b");
   expect(runsIn(s.done("w1", "a0", 0, 100))).toEqual(["a2 on w1"]);
+});
+
+test("what demands more than the quota fails and says what is allowed; what waits for it explains that", () => {
+  const s = new TestScheduler({ cpuMilli: 2_000 });
+  s.join("w1", cpus(8));
+  s.define("a", alice);
+  s.define("big", { ...alice, demands: cpus(3) });
+  const [failed] = s.submit("big0", "big");
+  expect(failed).toMatchObject({ type: "fail-task", error: { code: "QUOTA_EXCEEDED" } });
+  submitMany(s, "a", 3);
+  const { reason, text } = explainTask(s.state, s.task("a2")!, { atMs: 0 });
+  expect(reason).toEqual({ code: "quota", allowed: "2 cpus" });
+  expect(text).toContain("it goes on when one of the job's tasks ends");
+});
+
+test("placement groups count, whether anything runs in them or not", () => {
+  const s = new TestScheduler({ cpuMilli: 2_000 });
+  s.join("w1", cpus(8));
+  s.define("a", alice);
+  const create = (group: string, amount: number) =>
+    s.feed({
+      type: "placement-group-created",
+      ...alice,
+      group: group as GroupId,
+      name: group,
+      strategy: "pack",
+      bundles: [{ demands: cpus(amount), labels: {} }],
+    });
+  create("g1", 1);
+  submitMany(s, "a", 2);
+  expect(s.task("a1")!.state).toBe("ready");
+  const [refused] = create("g2", 1.5);
+  expect(refused).toMatchObject({ group: "g2", error: { code: "QUOTA_EXCEEDED" } });
+  const removed = s.feed({ type: "placement-group-removed", group: "g1" as GroupId, why: "done" });
+  expect(runsIn(removed)).toEqual(["a1 on w1"]);
 });
 
 test("a task that waits for others lends its quota too, or what it waits for could not run", () => {

@@ -14,7 +14,7 @@ import {
 import { placeAtOnce, placeReadyTasks, settleIn, takeBack, vacate } from "./placement.ts";
 import { endOthers, goesOn, nextAttempt, runningAttempt } from "./copies.ts";
 import { copyStragglers } from "./speculate.ts";
-import { chargeSoFar } from "./charging.ts";
+import { chargeSoFar, quotaExcess } from "./charging.ts";
 import { makeReady } from "./ready-lines.ts";
 import { failedDependency } from "./failed-dependency.ts";
 import { stuckText } from "./explain.ts";
@@ -24,6 +24,7 @@ import { lend } from "./lending.ts";
 import { jobOf, newClass, newTask, newWorker } from "./new-records.ts";
 import {
   createGroup,
+  groupExcess,
   endGroup,
   groupRemoved,
   isOrphaned,
@@ -124,6 +125,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (task.parent) joinFamily(state, task);
     if (missing.length === 0) {
       if (isOrphaned(state, group)) return failTask(state, task, groupRemoved(group), effects);
+      const excess = quotaExcess(state, group);
+      if (excess) return failTask(state, task, excess, effects);
       if (!placeAtOnce(state, task, atMs, effects)) makeReady(state, task);
       return;
     }
@@ -159,7 +162,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
       task.missing = undefined;
       tellOf(task, { atMs, what: "its arguments were there" });
       const { group } = task;
-      if (isOrphaned(state, group)) failTask(state, task, groupRemoved(group), effects);
+      const refusal = isOrphaned(state, group) ? groupRemoved(group) : quotaExcess(state, group);
+      if (refusal) failTask(state, task, refusal, effects);
       else makeReady(state, task);
     }
   },
@@ -259,8 +263,10 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     if (!restart) abandon(state, task, why, effects);
   },
 
-  "placement-group-created"(state, event) {
-    createGroup(state, event);
+  "placement-group-created"(state, event, effects) {
+    const error = groupExcess(state, event);
+    if (!error) return createGroup(state, event);
+    effects.push({ type: "placement-group-ended", group: event.group, error });
   },
 
   "placement-group-removed"(state, { group: id, why }, effects) {

@@ -75,6 +75,8 @@ export const reason = Type.Union([
     expectedMs: Type.Optional(milliseconds),
   }),
   /** It was given to a worker that will start it when it has done what it has. */
+  /** Its job has all that one job may have at once: it goes on when one of the job's tasks ends. */
+  Type.Object({ code: Type.Literal("quota"), allowed: text(EXPLANATION_CHARS_MAX) }),
   Type.Object({
     code: Type.Literal("prefetched"),
     worker: workerName,

@@ -1,12 +1,15 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { Duplex } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { SOCKET_CHUNK_BYTES, SOCKET_WINDOW_BYTES } from "../protocol/limits.ts";
 import { transportContract } from "../transport/contract.ts";
 import type { Transport } from "../transport/transport.ts";
-import { dialDirectSocket } from "./direct-socket.ts";
+import { acceptDirectSocket, dialDirectSocket } from "./direct-socket.ts";
+import { frameHead, OPCODE } from "./socket-frames.ts";
 import { listenWebSocket, type WebSocketListener } from "./websocket-for-node.ts";
 
 let listener: WebSocketListener;
@@ -125,3 +128,31 @@ test.each(["nonsense", "http://127.0.0.1/", "wss://127.0.0.1/"])(
     await expect(dialDirectSocket(url, 5_000)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   },
 );
+
+/** A client's socket that does not take anything. */
+class DeafSocket extends Duplex {
+  override _read(): void {}
+  override _write(): void {}
+  setNoDelay(): this {
+    return this;
+  }
+}
+
+test("who sends pings and does not read is not answered without end", () => {
+  const socket = new DeafSocket();
+  const headers = {
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": `${"A".repeat(22)}==`,
+  };
+  const request = { method: "GET", headers } as unknown as IncomingMessage;
+  const limits = { messageBytesMax: 1_000, firstMessageBytesMax: 1_000 };
+  acceptDirectSocket(request, socket, Buffer.alloc(0), limits);
+  const ping = Buffer.concat([
+    frameHead(OPCODE.ping, 125, { isLast: true, isMasked: true }),
+    Buffer.alloc(125),
+  ]);
+  for (let n = 0; n < 10_000; n++) socket.emit("data", ping);
+  expect(socket.writableLength).toBeGreaterThan(1_000);
+  expect(socket.writableLength).toBeLessThan(100_000);
+});

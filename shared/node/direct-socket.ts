@@ -28,10 +28,17 @@ const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const NO_STATUS = 1005;
 const ABNORMAL = 1006;
 
-interface SocketOptions {
+/** While more waits to leave, pings are not answered: who sends them does not read. */
+const UNSENT_BYTES_MAX = 64 * 1024;
+
+interface MessageLimits {
+  readonly messageBytesMax: number;
+  readonly firstMessageBytesMax: number;
+}
+
+interface SocketOptions extends MessageLimits {
   /** Whether this end has connected: what clients send is masked. */
   readonly isClient: boolean;
-  readonly messageBytesMax: number;
 }
 
 class SocketWire implements Wire {
@@ -44,17 +51,19 @@ class SocketWire implements Wire {
   #isBroken = false;
   #cancelDeadline: (() => void) | undefined;
 
-  constructor(socket: Duplex, { isClient, messageBytesMax }: SocketOptions) {
+  constructor(socket: Duplex, { isClient, ...limits }: SocketOptions) {
     this.#socket = socket;
     this.#isClient = isClient;
     this.transport = new WindowedTransport("websocket", this, SOCKET_WINDOW_BYTES);
     this.frames = new SocketFrames({
       isMasked: !isClient,
-      messageBytesMax,
+      ...limits,
       allocateTail: (sizeBytes) => tailPool.take(sizeBytes),
       onMessage: (message, tail) => this.transport.received(message, tail),
       onText: (text) => this.#receiveText(text),
-      onPing: (payload) => this.#write(OPCODE.pong, payload),
+      onPing: (payload) => {
+        if (socket.writableLength < UNSENT_BYTES_MAX) this.#write(OPCODE.pong, payload);
+      },
       onClose: (code, reason) => this.#receiveClose(code, reason),
     });
     socket.on("error", ({ message }) => this.transport.ended({ code: "failed", detail: message }));
@@ -135,7 +144,7 @@ export function acceptDirectSocket(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  messageBytesMax = MESSAGE_BYTES_MAX,
+  limits: MessageLimits,
 ): Transport | undefined {
   const key = request.headers["sec-websocket-key"];
   const isHandshake =
@@ -150,7 +159,7 @@ export function acceptDirectSocket(
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
       `Sec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
   );
-  const wire = new SocketWire(socket, { isClient: false, messageBytesMax });
+  const wire = new SocketWire(socket, { isClient: false, ...limits });
   const take = (bytes: Uint8Array) => wire.read(() => wire.frames.push(bytes));
   socket.on("data", take);
   if (head.length > 0) take(head);
@@ -211,7 +220,11 @@ function dialUrl(url: URL, deadlineMs: number): Promise<Transport> {
         },
       },
     });
-    const wire = new SocketWire(socket, { isClient: true, messageBytesMax: MESSAGE_BYTES_MAX });
+    const wire = new SocketWire(socket, {
+      isClient: true,
+      messageBytesMax: MESSAGE_BYTES_MAX,
+      firstMessageBytesMax: MESSAGE_BYTES_MAX,
+    });
     const cancelDeadline = systemClock.after(deadlineMs, () =>
       refuse(`not open after ${deadlineMs} ms`),
     );

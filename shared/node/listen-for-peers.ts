@@ -1,6 +1,9 @@
 import type { Transport } from "../transport/transport.ts";
 import { listenWebSocket, type WebSocketListener } from "./websocket-for-node.ts";
 
+/** A hello with its ticket takes less than a tenth: nobody unknown has more memory set aside. */
+const FIRST_MESSAGE_BYTES_MAX = 64 * 1024;
+
 const LOCAL_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
@@ -19,5 +22,6 @@ export async function listenForPeers(
   const isLocal = LOCAL_NAMES.includes(coordinator.hostname);
   const host = listenHost ?? (isLocal ? "127.0.0.1" : undefined);
   if (host === undefined || host === "none") return undefined;
-  return await listenWebSocket({ host, port: 0, path: "/link", onTransport });
+  const firstMessageBytesMax = FIRST_MESSAGE_BYTES_MAX;
+  return await listenWebSocket({ host, port: 0, path: "/link", firstMessageBytesMax, onTransport });
 }

@@ -13,6 +13,7 @@ function reader(options: Partial<SocketFramesOptions> = {}) {
   const frames = new SocketFrames({
     isMasked: false,
     messageBytesMax: MESSAGE_BYTES_MAX,
+    firstMessageBytesMax: MESSAGE_BYTES_MAX,
     allocateTail: (sizeBytes) => new Uint8Array(sizeBytes),
     onMessage: (message, tail) =>
       heard.push(tail ? ["message", ...sum(message), ...sum(tail)] : ["message", ...sum(message)]),
@@ -113,6 +114,17 @@ test("a tail is read straight into the memory that was made for it", () => {
   frames.space().set(bytes.subarray(1_000));
   frames.filled(bytes.length - 1_000);
   expect(heard).toEqual([["message", ...sum(Uint8Array.of(7)), ...sum(tail)]]);
+});
+
+test("before the first message nobody has memory for a big one set aside", () => {
+  const { frames, heard } = reader({ firstMessageBytesMax: 100 });
+  const big = frame(OPCODE.binary, new Uint8Array(1_000));
+  frames.push(frame(OPCODE.binary, Uint8Array.of(1)));
+  frames.push(big);
+  expect(heard).toHaveLength(2);
+  const head = big.subarray(0, 4);
+  const stranger = reader({ firstMessageBytesMax: 100 });
+  expect(() => stranger.frames.push(head)).toThrow("a message of over 100 bytes");
 });
 
 const NOTHING = new Uint8Array(0);

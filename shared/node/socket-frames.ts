@@ -38,6 +38,8 @@ export interface SocketFramesOptions extends FrameReceiver {
   /** Clients have to mask what they send, and servers must not. */
   readonly isMasked: boolean;
   readonly messageBytesMax: number;
+  /** The same of the first message. */
+  readonly firstMessageBytesMax: number;
   /** Memory for a tail. */
   allocateTail(sizeBytes: number): Uint8Array<ArrayBuffer>;
 }
@@ -49,6 +51,7 @@ export interface SocketFramesOptions extends FrameReceiver {
  */
 export class SocketFrames {
   readonly #options: SocketFramesOptions;
+  #messageBytesMax: number;
   #read: Uint8Array<ArrayBuffer> | undefined;
   readonly #head = new Uint8Array(HEAD_BYTES_MAX);
   #headBytes = 0;
@@ -64,6 +67,7 @@ export class SocketFrames {
 
   constructor(options: SocketFramesOptions) {
     this.#options = options;
+    this.#messageBytesMax = options.firstMessageBytesMax;
   }
 
   /** Where the next bytes of the socket are to be read into. */
@@ -124,7 +128,8 @@ export class SocketFrames {
   }
 
   #begin(first: number, payloadBytes: number): void {
-    const { messageBytesMax, allocateTail } = this.#options;
+    const { allocateTail } = this.#options;
+    const messageBytesMax = this.#messageBytesMax;
     const opcode = first & 0x0f;
     const isLast = (first & FIN) !== 0;
     const isTail = opcode === OPCODE.continuation;
@@ -157,15 +162,13 @@ export class SocketFrames {
 
   #deliver(opcode: number, payload: Uint8Array<ArrayBuffer>): void {
     const receiver = this.#options;
-    const first = this.#firstPart;
     switch (opcode) {
       case OPCODE.binary:
-        if (this.#isLast) receiver.onMessage(payload, undefined);
+        if (this.#isLast) this.#deliverMessage(payload, undefined);
         else this.#firstPart = payload;
         return;
       case OPCODE.continuation:
-        this.#firstPart = undefined;
-        return receiver.onMessage(first!, payload);
+        return this.#deliverMessage(this.#firstPart!, payload);
       case OPCODE.text:
         return receiver.onText(Buffer.from(payload).toString());
       case OPCODE.ping:
@@ -176,6 +179,12 @@ export class SocketFrames {
       }
       default:
     }
+  }
+
+  #deliverMessage(message: Uint8Array<ArrayBuffer>, tail: Uint8Array<ArrayBuffer> | undefined) {
+    this.#firstPart = undefined;
+    this.#messageBytesMax = this.#options.messageBytesMax;
+    this.#options.onMessage(message, tail);
   }
 }
 

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { SOCKET_WINDOW_BYTES } from "../protocol/limits.ts";
@@ -90,4 +92,32 @@ test("a port that is taken is START_FAILED", async () => {
 test("what is not a WebSocket URL is INVALID_ARGUMENT", async () => {
   const dialling = dialWebSocket("nonsense", { deadlineMs: 5_000 });
   await expect(dialling).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+});
+
+const BAD_UPGRADE =
+  "GET /elsewhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/** Somebody who asks for what there is not. */
+async function refused(): Promise<Socket> {
+  const { hostname, port } = new URL(listener.url);
+  const socket = connect(Number(port), hostname);
+  socket.on("error", () => {});
+  socket.write(BAD_UPGRADE);
+  await once(socket, "data");
+  return socket;
+}
+
+test("strangers who are refused and reset their connections harm nobody", async () => {
+  // An error that nobody hears would end the process, and fail this file.
+  for (let n = 0; n < 20; n++) (await refused()).resetAndDestroy();
+  const [socket, transport] = await stranger();
+  socket.terminate();
+  await transport.closed;
+});
+
+test("the connection of a stranger who was refused does not stay open", async () => {
+  const socket = await refused();
+  socket.resume();
+  if (!socket.closed) await once(socket, "close");
+  expect(socket.closed).toBe(true);
 });

@@ -47,6 +47,8 @@ export interface ListenOptions {
   readonly port: number;
   readonly path: string;
   readonly maxPayload?: number;
+  /** The same of the first message, by which who comes says who it is. Default: `maxPayload`. */
+  readonly firstMessageBytesMax?: number;
   onTransport(transport: Transport): void;
 }
 
@@ -63,20 +65,28 @@ export interface WebSocketListener {
  */
 export async function listenWebSocket(options: ListenOptions): Promise<WebSocketListener> {
   const { host, port, path, maxPayload = MESSAGE_BYTES_MAX, onTransport } = options;
+  const { firstMessageBytesMax = maxPayload } = options;
   const http = createServer((_request, response) => response.writeHead(426).end());
   http.maxConnections = CONNECTIONS_MAX;
   await listening(http, host, port);
   const transports = new Set<Transport>();
   const sockets = new Set<Duplex>();
   http.on("upgrade", (request, socket, head) => {
-    const transport =
-      request.url === path ? acceptDirectSocket(request, socket, head, maxPayload) : undefined;
-    if (!transport) {
-      socket.end(BAD_REQUEST);
-      return;
-    }
+    // Node takes its own listener away before: a stranger's reset would end this process.
+    socket.on("error", () => {});
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
+    const transport =
+      request.url === path
+        ? acceptDirectSocket(request, socket, head, {
+            messageBytesMax: maxPayload,
+            firstMessageBytesMax,
+          })
+        : undefined;
+    if (!transport) {
+      socket.end(BAD_REQUEST, () => socket.destroy());
+      return;
+    }
     transports.add(transport);
     void transport.closed.then(() => transports.delete(transport));
     onTransport(transport);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ActorId, ObjectId, PeerId } from "../ids.ts";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
+import { encodeBatch } from "../protocol/batch.ts";
 import type { LinkMessage } from "../protocol/link-messages.ts";
 import { WindowedTransport } from "../transport/windowed-transport.ts";
 import { Link } from "./link.ts";
@@ -54,7 +55,8 @@ function linkTo({ reads }: { reads: boolean }) {
     openLane: undefined,
   };
   const link = new Link({ ...options, transport });
-  return { link, transport };
+  const hear = (message: LinkMessage) => transport.received(encodeBatch([message]));
+  return { link, transport, hear, sentBytes: () => sentBytes };
 }
 
 /** A batch leaves at the end of its turn. */
@@ -104,3 +106,13 @@ test.each([
     expect(transport.unreadBytes).toBeLessThan(1.01 * LIMIT_BYTES);
   },
 );
+
+test("a peer that answers what was not asked is not asked again for each answer", async () => {
+  const { link, hear, sentBytes } = linkTo({ reads: true });
+  void link.delivered();
+  await sent();
+  const askedBytes = sentBytes();
+  for (let n = 0; n < 1_000; n++) hear({ type: "link-ping", atMs: -1, answeredChunks: 0 });
+  await sent();
+  expect(sentBytes()).toBe(askedBytes);
+});

@@ -291,11 +291,14 @@ export class Link {
       return this.send({ type: "link-ping", atMs, answeredChunks: this.#arrivals.delivered });
     }
     if (answeredChunks === this.#chunksSent) this.#lanes.delivered();
+    // Asked again once for each question: a peer could send answers without end.
+    const isLatest = atMs === this.#pingedMs;
     this.#settleDelivered(answeredChunks);
     const { clock, account } = this.#options;
-    const isLoaded = atMs !== this.#pingedMs || this.#isPingLoaded;
+    const isLoaded = !isLatest || this.#isPingLoaded;
     const roundTripMs = this.#roundTrip.measured(clock.nowMs() - atMs, isLoaded);
-    if (this.#roundTrip.wantsMore) this.ping();
+    const isAwaited = this.#undelivered.length > 0;
+    if (isLatest && this.#isOpen && (isAwaited || this.#roundTrip.wantsMore)) this.ping();
     if (roundTripMs === undefined) return;
     account?.roundTrip(roundTripMs);
     for (const transport of [this.#transport, ...this.#lanesOfOther]) {
@@ -306,7 +309,6 @@ export class Link {
   #settleDelivered(chunks: number): void {
     for (const waiter of this.#undelivered) if (waiter.chunks <= chunks) waiter.resolve();
     this.#undelivered = this.#undelivered.filter((waiter) => waiter.chunks > chunks);
-    if (this.#undelivered.length > 0 && this.#isOpen) this.ping();
   }
 
   #setReason(reason: string | undefined): void {

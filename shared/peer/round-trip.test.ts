@@ -36,3 +36,7 @@ test("a way that has become longer is known after eight quiet answers", () => {
 test.each([-1, 1e9, Number.NaN])("%d ms are not an answer", (sampleMs) => {
   expect(after(7, sampleMs).ms).toBe(7);
 });
+
+test("who answers nonsense is not asked for ever", () => {
+  expect(after(Number.NaN, -1, 1e9).wantsMore).toBe(false);
+});

@@ -30,8 +30,8 @@ export class RoundTrip {
    * @returns what {@link ms} is now.
    */
   measured(sampleMs: number, isLoaded = false): number | undefined {
-    if (!(sampleMs >= 0 && sampleMs <= ROUND_TRIP_MS_MAX)) return this.ms;
     this.#answers++;
+    if (!(sampleMs >= 0 && sampleMs <= ROUND_TRIP_MS_MAX)) return this.ms;
     const samples = this.#samples;
     if (isLoaded && samples.length > 0) {
       const quickest = samples.indexOf(Math.min(...samples));

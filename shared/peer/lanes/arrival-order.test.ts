@@ -43,6 +43,13 @@ test("a lane whose message has to wait is stopped only when much waits already",
   expect(delivered).toEqual([0, 1, 2]);
 });
 
+test("empty messages that wait take memory too, so their lane is stopped in the end", () => {
+  const order = new ArrivalOrder();
+  const isStopped = (number: number) => order.take(number, 0, () => {}) !== undefined;
+  expect(isStopped(1)).toBe(false);
+  expect(Array.from({ length: 100_000 }, (_, n) => isStopped(n + 2))).toContain(true);
+});
+
 test("a number that came already is wrong", () => {
   const order = new ArrivalOrder();
   void order.take(0, 1, () => {});

@@ -6,7 +6,11 @@ import { MeshError } from "../../errors.ts";
  */
 const WAITING_BYTES_MAX = 16 * 2 ** 20;
 
+/** Memory of a waiting message besides its bytes: without it empty ones could be without end. */
+const OVERHEAD_BYTES = 256;
+
 interface Waiting {
+  /** With {@link OVERHEAD_BYTES}. */
   readonly sizeBytes: number;
   deliver(): void;
   /** Lets its lane go on, if it had to stop. */
@@ -30,7 +34,7 @@ export class ArrivalOrder {
    * @returns nothing, or a promise until which the lane should deliver no more.
    * @throws MeshError `PROTOCOL_VIOLATION`
    */
-  take(number: number, sizeBytes: number, deliver: () => void): Promise<void> | undefined {
+  take(number: number, payloadBytes: number, deliver: () => void): Promise<void> | undefined {
     if (number < this.#next || this.#waiting.has(number)) {
       throw new MeshError("PROTOCOL_VIOLATION", `chunk ${number} of the link came twice`);
     }
@@ -40,6 +44,7 @@ export class ArrivalOrder {
       this.#deliverWaiting();
       return undefined;
     }
+    const sizeBytes = payloadBytes + OVERHEAD_BYTES;
     this.#waitingBytes += sizeBytes;
     let resume: (() => void) | undefined;
     const stop =

@@ -55,7 +55,7 @@ function linkTo({ reads }: { reads: boolean }) {
     openLane: undefined,
   };
   const link = new Link({ ...options, transport });
-  const hear = (message: LinkMessage) => transport.received(encodeBatch([message]));
+  const hear = (message: LinkMessage) => link.receive(encodeBatch([message]));
   return { link, transport, hear, sentBytes: () => sentBytes };
 }
 
@@ -109,6 +109,8 @@ test.each([
 
 test("a peer that answers what was not asked is not asked again for each answer", async () => {
   const { link, hear, sentBytes } = linkTo({ reads: true });
+  const object = "x.1" as ObjectId;
+  void link.sendChunk({ type: "chunk", object, offset: 0, totalBytes: 1 }, Uint8Array.of(1));
   void link.delivered();
   await sent();
   const askedBytes = sentBytes();

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, type Socket, type TcpSocketConnectOpts } from "node:net";
+import { connect, type Socket, type TcpNetConnectOpts } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { SOCKET_WINDOW_BYTES } from "../protocol/limits.ts";
@@ -98,7 +98,7 @@ const BAD_UPGRADE =
   "GET /elsewhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 /** Somebody who asks for what there is not. */
-async function refused(options: Partial<TcpSocketConnectOpts> = {}): Promise<Socket> {
+async function refused(options: Partial<TcpNetConnectOpts> = {}): Promise<Socket> {
   const { hostname, port } = new URL(listener.url);
   const socket = connect({ port: Number(port), host: hostname, ...options });
   socket.on("error", () => {});

@@ -1,13 +1,15 @@
 import { MeshError } from "../../shared/errors.ts";
 import {
+  itemOf,
   resultOf,
   type ActorId,
   type CallableId,
   type JobId,
+  type ObjectId,
   type PeerId,
   type TaskId,
 } from "../../shared/ids.ts";
-import type { Define, PeerMessage, TaskDone } from "../../shared/protocol/messages.ts";
+import type { Define, PeerMessage, TaskDone, TaskItem } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { step as stepDirectory } from "../directory/step.ts";
 import {
@@ -183,8 +185,7 @@ export class ControlPlane {
       case "task-done":
         return this.#report(peer, message);
       case "task-item":
-        if (message.contained) this.#made.expect(peer, message.contained);
-        return this.items.made(peer, message);
+        return this.#takeItem(peer, message);
       case "items-taken":
         return this.items.taken(peer, message);
       case "task-returned":
@@ -209,6 +210,7 @@ export class ControlPlane {
         return this.#acquaintances.introduce(peer, message.peer, this.peers.get(message.peer));
       case "create-placement-group":
         this.#direct(groupPromised(from, message));
+        this.#made.announced(message.group as string as ObjectId);
         return this.#schedule(groupEventOf(from, message));
       case "remove-placement-group":
         return this.#schedule(groupEventOf(from, message));
@@ -249,11 +251,20 @@ export class ControlPlane {
     this.#schedule(classDefined(define, own));
   }
 
+  #takeItem(peer: PeerId, message: TaskItem): void {
+    const object = itemOf(message.task, message.index);
+    const job = this.scheduler.tasks.get(message.task)?.group.job;
+    this.items.made(peer, this.#made.withOwnRefs(peer, message, { object, job }));
+    this.#made.announced(object);
+  }
+
   /** A result whose attempt may be out of date: only what the scheduler accepts counts. */
   #report(peer: PeerId, message: TaskDone): void {
     const { task, attempt, ranForMs } = message;
     const object = resultOf(message.task);
     const before = this.#queue.length;
+    const hasRefs = message.contained !== undefined && message.contained.length > 0;
+    const job = hasRefs ? this.scheduler.tasks.get(task)?.group.job : undefined;
     const replicas = message.inline ? 1 : this.submissions.replicasOf(message.task);
     const losses = this.submissions.lossesOf(message);
     const atMs = this.#nowMs;
@@ -264,9 +275,9 @@ export class ControlPlane {
       if (!message.inline) {
         this.submissions.remember(message.task, accepted.attempts, losses + 1);
       }
-      if (message.contained) this.#made.expect(peer, message.contained);
       this.submissions.itemsEnded(message.task, accepted.attempts, losses + 1);
-      const value = sealedFrom(message, peer, peer, replicas);
+      const checked = hasRefs ? this.#made.withOwnRefs(peer, message, { object, job }) : message;
+      const value = sealedFrom(checked, peer, peer, replicas);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;
     }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { JobId, ObjectId } from "../../shared/ids.ts";
+import type { JobId, ObjectId, TaskId } from "../../shared/ids.ts";
 import { meshOf, TestPlane } from "./test-plane.ts";
 
 const on = (...objects: string[]) => ({ dependencies: objects as ObjectId[] });
@@ -61,6 +61,68 @@ describe("a ref that overtook what its maker says of the object", () => {
     expect(mesh.sentInShort()).toEqual([]);
     mesh.receive("d", { type: "promise-object", object: "d.7" as ObjectId });
     expect(mesh.sentInShort()).toEqual(["define w1", "run w1"]);
+  });
+
+  test("to a task's result does not swallow the task when its submit comes", () => {
+    const mesh = meshOf("w1");
+    mesh.put("w1", "w1.1", { contained: ["d.7"] });
+    mesh.submit("d.7");
+    expect(mesh.sentInShort()).toEqual(["define w1", "run w1"]);
+    mesh.tick(5_000);
+    mesh.done("w1", "d.7");
+    expect(mesh.located("d")).toEqual(["d.7 inline"]);
+    mesh.submit("d.7");
+    expect(mesh.located("d")).toEqual(["d.7 inline"]);
+    mesh.release("d", "d.7");
+    mesh.release("w1", "w1.1");
+    expect(mesh.plane.directory.objects.size).toBe(0);
+  });
+
+  test("to the result of a worker's task does not, and that worker may leave", () => {
+    const mesh = meshOf("w1", "w2");
+    mesh.submit("d.1");
+    mesh.sent();
+    const worker = mesh.plane.scheduler.tasks.get("d.1" as TaskId)!.worker!.id;
+    const inner = `${worker}.1`;
+    mesh.put("d", "d.2", { contained: [inner] });
+    mesh.submit(inner, "d.f", { parent: "d.1" as TaskId });
+    expect(mesh.sentInShort()).toEqual([
+      expect.stringMatching("define"),
+      expect.stringMatching("run"),
+    ]);
+    const { promisedBy } = mesh.plane.directory.objects.get(inner as ObjectId)!;
+    expect(promisedBy).toBeUndefined();
+  });
+
+  test("guessed by another job is not expected at all", () => {
+    const mesh = new TestPlane({ isApart: true });
+    for (const driver of ["d", "e"]) {
+      mesh.driver(driver);
+      mesh.define(`${driver}.f`);
+    }
+    mesh.put("e", "e.1", { contained: ["d.1", "d.2"] });
+    mesh.submit("e.2", "e.f", on("d.1"));
+    expect(mesh.located("e")).toEqual(["e.2 TICKET_REFUSED"]);
+    expect(mesh.plane.directory.objects.has("d.1" as ObjectId)).toBe(false);
+  });
+
+  test("is not held by the value or the peer of a job that may not read it, when that turns out", () => {
+    const mesh = new TestPlane({ isApart: true });
+    mesh.driver("d");
+    mesh.define("d.f");
+    mesh.driver("e");
+    mesh.define("e.f");
+    mesh.worker("w1");
+    mesh.submit("d.1");
+    mesh.put("e", "e.1", { contained: ["w1.1"] });
+    mesh.hold("e", "w1.1");
+    mesh.submit("e.2", "e.f", { contained: ["w1.1" as ObjectId] });
+    const value = { sizeBytes: 3, inline: new Uint8Array(3) };
+    const object = "w1.1" as ObjectId;
+    mesh.receive("w1", { type: "put-object", object, ...value, jobs: ["d" as JobId] });
+    mesh.release("w1", object);
+    expect(mesh.plane.directory.objects.has(object)).toBe(false);
+    expect(mesh.located("e")).toEqual(["e.2 TASK_CANCELLED"]);
   });
 
   test("does not reach a job that may not read the object, when that turns out", () => {

@@ -1,10 +1,20 @@
-import { makerOf, type ObjectId, type PeerId } from "../../shared/ids.ts";
+import { makerOf, type JobId, type ObjectId, type PeerId } from "../../shared/ids.ts";
 import type { DirectoryEvent, DirectoryState } from "../directory/types.ts";
 import { EARLY_MS_MAX } from "./early-interest.ts";
 import { freed } from "./object-state.ts";
 
 /** More than that at a time is not an accident. */
 const EXPECTED_MAX = 65_536;
+
+/** Who put a ref into a value or a task, in the name of which job. */
+export interface Referrer {
+  readonly inside: ObjectId;
+  readonly peer: PeerId;
+  readonly job: JobId | undefined;
+}
+
+/** Values and tasks that are remembered until it is known whose the objects are that they refer to. */
+const REFERRERS_MAX = 65_536;
 
 /**
  * Objects that a task or a value refers to before their maker has announced them: the ref came over a
@@ -14,7 +24,9 @@ const EXPECTED_MAX = 65_536;
 export class EarlyArguments {
   /** Oldest first, as all wait equally long. */
   readonly #untilMs = new Map<ObjectId, number>();
+  readonly #referrers = new Map<ObjectId, Referrer[]>();
   readonly #isConnected: (peer: PeerId) => boolean;
+  #referrersCount = 0;
 
   constructor(isConnected: (peer: PeerId) => boolean) {
     this.#isConnected = isConnected;
@@ -41,9 +53,23 @@ export class EarlyArguments {
     return this.#untilMs.has(object);
   }
 
-  /** Its maker has promised or made it. @returns whether it was expected. */
-  heard(object: ObjectId): boolean {
-    return this.#untilMs.size > 0 && this.#untilMs.delete(object);
+  /** @returns false if nothing more can be remembered: it must not refer to what is expected. */
+  refers(referrer: Referrer, ids: readonly ObjectId[]): boolean {
+    for (const object of ids) {
+      if (!this.#untilMs.has(object)) continue;
+      if (this.#referrersCount >= REFERRERS_MAX) return false;
+      const referrers = this.#referrers.get(object);
+      if (referrers) referrers.push(referrer);
+      else this.#referrers.set(object, [referrer]);
+      this.#referrersCount++;
+    }
+    return true;
+  }
+
+  /** Its maker has promised or made it. @returns what refers to it, if it was expected. */
+  heard(object: ObjectId): readonly Referrer[] | undefined {
+    if (this.#untilMs.size === 0 || !this.#untilMs.delete(object)) return undefined;
+    return this.#forgetReferrers(object);
   }
 
   /** What has to be said of those that their makers did not announce in time. */
@@ -51,10 +77,18 @@ export class EarlyArguments {
     for (const [object, untilMs] of this.#untilMs) {
       if (untilMs > nowMs) return;
       this.#untilMs.delete(object);
+      this.#forgetReferrers(object);
       const maker = makerOf(object);
       if (objects.get(object)?.promisedBy !== maker) continue;
       yield { type: "object-failed", object, error: freed(object), holder: undefined };
       yield { type: "released", peer: maker, objects: [object] };
     }
+  }
+
+  #forgetReferrers(object: ObjectId): readonly Referrer[] {
+    const referrers = this.#referrers.get(object) ?? [];
+    this.#referrers.delete(object);
+    this.#referrersCount -= referrers.length;
+    return referrers;
   }
 }

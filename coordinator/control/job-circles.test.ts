@@ -84,6 +84,18 @@ test("a task with a guessed argument of another job fails, and a guessed ref hol
   expect(mesh.plane.directory.objects.has(object)).toBe(false);
 });
 
+test("what a job puts into values or results holds no object of another job", () => {
+  const mesh = twoJobs();
+  mesh.put("d", object);
+  mesh.put("e", "e.1", { contained: [object] });
+  mesh.done("w2", "e.t", { contained: [object] });
+  mesh.put("d", "d.2", { contained: [object] });
+  mesh.release("d", object);
+  expect(mesh.plane.directory.objects.has(object)).toBe(true);
+  mesh.release("d", "d.2");
+  expect(mesh.plane.directory.objects.has(object)).toBe(false);
+});
+
 test("what is not made yet cannot be held in advance by who may not read it", () => {
   const mesh = twoJobs();
   mesh.hold("e", object);

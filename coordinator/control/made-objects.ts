@@ -14,6 +14,7 @@ import { EarlyArguments } from "./early-arguments.ts";
 import { EarlyResults } from "./early-results.ts";
 import type { JobCircles } from "./job-circles.ts";
 import { directoryEventOf, madeEventOf } from "./object-messages.ts";
+import { ownText } from "./own-text.ts";
 import type { Payload, PeerRecord } from "./types.ts";
 
 type MessageOf<Type> = Extract<PeerMessage, { type: Type }>;
@@ -51,15 +52,15 @@ export class MadeObjects {
   put(from: PeerRecord, message: MessageOf<"put-object">): void {
     const { object } = message;
     const { peers, submissions, directory, nowMs } = this.#plane;
-    const event = madeEventOf(from, message, (peer) => peers.has(peer));
+    const [job] = this.jobsSaid(from, message);
     if (submissions.payloads.has(sourceOf(object))) {
       const text = `${from.peer} may not make ${object}: it is the result of a task under way`;
       throw new MeshError("PROTOCOL_VIOLATION", text);
     }
     const { peer: worker } = from;
     const owner = makerOf(object);
-    const [job] = this.jobsSaid(from, message);
-    if (message.contained) this.expect(worker, message.contained);
+    const checked = this.withOwnRefs(worker, message, { object, job });
+    const event = madeEventOf(from, checked, (peer) => peers.has(peer));
     if (owner === worker || !peers.has(owner)) return this.#made(object, job, event);
     // That others refer to it is no promise of its caller.
     const record = this.isExpected(object) ? undefined : directory.objects.get(object);
@@ -79,13 +80,21 @@ export class MadeObjects {
     if (confirmed) this.#made(object, confirmed.job, confirmed.event);
   }
 
-  /** Before `from` refers to these: their makers may not have announced them yet. */
-  expect(from: PeerId, objects: readonly ObjectId[]): void {
-    if (objects.length === 0) return;
+  /**
+   * Before `from` refers to these: their makers may not have announced them yet.
+   * @returns false if it is not to refer to those that are expected, because too much does.
+   */
+  expect(
+    from: PeerId,
+    objects: readonly ObjectId[],
+    by: { readonly inside: ObjectId; readonly job: JobId | undefined },
+  ): boolean {
+    if (objects.length === 0) return true;
     const { directory, nowMs } = this.#plane;
     for (const event of this.#earlyArguments.expect(from, objects, directory, nowMs)) {
       this.#ports.direct(event);
     }
+    return this.#earlyArguments.refers({ ...by, inside: ownText(by.inside), peer: from }, objects);
   }
 
   /** Whether others refer to it, and its maker has not announced it yet. */
@@ -95,11 +104,36 @@ export class MadeObjects {
 
   /** Refs to what it may not read, a peer cannot have come by in a proper way. */
   hold({ peer }: PeerRecord, { objects }: MessageOf<"hold">): void {
+    this.#ports.direct({ type: "held", peer, objects: this.#holdable(peer, objects) });
+  }
+
+  /**
+   * A value or a task's result holds what is inside it, as far as who made it may read that: else
+   * anybody could keep the objects of others by guessing their ids.
+   */
+  withOwnRefs<Message extends { readonly contained?: ObjectId[] }>(
+    peer: PeerId,
+    message: Message,
+    { object: inside, job }: { readonly object: ObjectId; readonly job: JobId | undefined },
+  ): Message {
+    if (!message.contained || message.contained.length === 0) return message;
+    const contained = [...this.#holdable(peer, message.contained)];
+    if (this.expect(peer, contained, { inside, job })) return { ...message, contained };
+    return { ...message, contained: contained.filter((object) => !this.isExpected(object)) };
+  }
+
+  #holdable(peer: PeerId, objects: readonly ObjectId[]): readonly ObjectId[] {
+    const mayHold = (object: ObjectId) => !this.isForeign(peer, object);
+    return objects.every(mayHold) ? objects : objects.filter(mayHold);
+  }
+
+  /** Whether the peer may not read it, as far as that is known. */
+  isForeign(peer: PeerId, object: ObjectId): boolean {
     const { directory, circles } = this.#plane;
-    const mayHold = (object: ObjectId) =>
-      !directory.objects.has(object) || this.isExpected(object) || circles.mayRead(peer, object);
-    const held = objects.every(mayHold) ? objects : objects.filter(mayHold);
-    this.#ports.direct({ type: "held", peer, objects: held });
+    if (circles.mayRead(peer, object)) return false;
+    // What its id tells is known before its maker has announced it.
+    if (circles.isOfJob(object)) return true;
+    return directory.objects.has(object) && !this.isExpected(object);
   }
 
   /** In whose name a peer speaks: a worker in that of jobs that it takes part in. */
@@ -128,17 +162,26 @@ export class MadeObjects {
     const phase = directory.objects.get(object)?.phase;
     const isNew = phase === undefined || phase === "pending";
     if (job && isNew) circles.made(object, job);
-    if (this.#earlyArguments.heard(object)) this.#refuseForeign(object);
+    this.announced(object);
     this.#ports.direct(event);
     if (isNew && !directory.objects.has(object)) circles.freed(object);
   }
 
-  /** Whose it is could not be known when tasks were submitted that refer to it. */
-  #refuseForeign(object: ObjectId): void {
-    const { scheduler, circles } = this.#plane;
-    for (const { id, group } of scheduler.dependents.get(object) ?? []) {
-      if (circles.isOpenTo(group.job, object)) continue;
-      this.#ports.cancel(id, `its argument ${object} belongs to another job`);
+  /** Its maker has spoken of it, and its job is known: others may have referred to it before. */
+  announced(object: ObjectId): void {
+    const referrers = this.#earlyArguments.heard(object);
+    if (!referrers) return;
+    const { circles, directory, submissions } = this.#plane;
+    for (const { inside, peer, job } of referrers) {
+      if (circles.mayRead(peer, object) || (job && circles.isOpenTo(job, object))) continue;
+      if (submissions.payloads.has(inside as string as TaskId)) {
+        const why = `its argument ${object} belongs to another job`;
+        this.#ports.cancel(inside as string as TaskId, why);
+      } else this.#ports.direct({ type: "ref-dropped", object, inside });
+    }
+    for (const [peer, held] of directory.heldBy) {
+      if (!held.has(object) || circles.mayRead(peer, object)) continue;
+      this.#ports.direct({ type: "released", peer, objects: [object] });
     }
   }
 }

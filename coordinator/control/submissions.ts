@@ -43,6 +43,11 @@ import type { Payload, PeerRecord } from "./types.ts";
 /** Most tasks have no refs: nothing is made to say so. */
 const NONE: ObjectId[] = [];
 
+const TOO_EARLY: WireError = {
+  code: "QUOTA_EXCEEDED",
+  message: "too much refers to objects that nobody has announced yet; submit it again in a moment",
+};
+
 const idsIn = ({ objects }: DirectoryState, ids: readonly ObjectId[]): readonly ObjectId[] =>
   ids.length === 0 ? ids : ids.map((id) => objects.get(id)!.id);
 
@@ -66,7 +71,7 @@ interface Machines {
   schedule(event: SchedulerEvent): void;
   forgetDetached(callables: readonly CallableId[]): void;
   /** Refs may overtake what their maker says of them. */
-  readonly early: Pick<MadeObjects, "expect" | "isExpected">;
+  readonly early: Pick<MadeObjects, "expect" | "isExpected" | "isForeign" | "announced">;
 }
 
 /** Whether an actor of this class may be constructed again, so that its arguments must be kept. */
@@ -98,7 +103,8 @@ export class Submissions {
     requireMine(from, submit.task);
     const { directory, callables, scheduler, nested } = this.#plane;
     const callable = nested.resolve(submit.callable);
-    if (directory.objects.has(resultOf(submit.task))) {
+    const { early } = this.#machines;
+    if (directory.objects.has(resultOf(submit.task)) && !early.isExpected(resultOf(submit.task))) {
       // Sent again: it is under way, or its outcome is known.
       const object = resultOf(submit.task);
       return this.#machines.direct({ type: "located", peer: from.peer, object });
@@ -114,13 +120,16 @@ export class Submissions {
     if (job && !isDefined && from.role === "driver") {
       throw new MeshError("PROTOCOL_VIOLATION", complaint);
     }
-    const refused = this.#firstForeign(from.peer, dependencies, contained);
+    let refused = this.#firstForeign(from.peer, dependencies, contained);
     if (!refused) {
-      this.#machines.early.expect(from.peer, dependencies);
-      this.#machines.early.expect(from.peer, contained);
+      const by = { inside: object, job };
+      const isRoom =
+        early.expect(from.peer, dependencies, by) && early.expect(from.peer, contained, by);
+      if (!isRoom) refused = TOO_EARLY;
     }
     const unavailable = refused ?? this.#firstUnavailable(dependencies, contained);
     if (parent && job) this.#plane.circles.made(object, job);
+    early.announced(object);
     const promised = { object, holder: from.peer, by: undefined, isAwaited: true };
     this.#machines.direct({ type: "object-promised", ...promised });
     if (job && !isDefined) {
@@ -363,10 +372,9 @@ export class Submissions {
     contained: readonly ObjectId[],
   ): WireError | undefined {
     if (dependencies.length + contained.length === 0) return undefined;
-    const { circles, directory } = this.#plane;
+    const { early } = this.#machines;
     for (const object of dependencies.concat(contained)) {
-      if (!directory.objects.has(object) || circles.mayRead(peer, object)) continue;
-      if (!this.#machines.early.isExpected(object)) return foreign(object);
+      if (early.isForeign(peer, object)) return foreign(object);
     }
     return undefined;
   }

@@ -27,7 +27,13 @@ type Handler<Type> = (
 
 const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
   "object-promised"(state, { object, holder, by, isAwaited }) {
-    if (state.objects.has(object)) return; // Said again.
+    const known = state.objects.get(object);
+    if (known) {
+      // Said again; or others referred to it before, and now it turns out that a task makes it.
+      if (!isAwaited || known.phase !== "pending" || known.promisedBy !== holder) return;
+      keepPromise(state, known);
+      return awaitedBy(known, holder);
+    }
     const record = create(state, object);
     record.promisedBy = by;
     if (by) indexed(state.storedBy, by).add(record.id);
@@ -118,6 +124,14 @@ const handlers: { readonly [Type in DirectoryEvent["type"]]: Handler<Type> } = {
     if (!state.storedBy.get(peer)?.delete(object) || !record) return;
     loseCopy(state, record, { peer, why: `${peer} dropped it` }, effects);
     freeIfUnwanted(state, record, effects);
+  },
+
+  "ref-dropped"(state, { object, inside }, effects) {
+    const outer = state.objects.get(inside);
+    if (!outer?.contained.includes(object)) return;
+    const inner = outer.contained.filter((each) => each === object);
+    outer.contained = outer.contained.filter((each) => each !== object);
+    for (const each of inner) letGo(state, each, effects);
   },
 
   located(state, { peer, object }, effects) {

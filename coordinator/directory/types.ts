@@ -95,6 +95,8 @@ export type DirectoryEvent =
   /** An unfinished task refers to these, or no longer. */
   | { readonly type: "task-held"; readonly objects: readonly ObjectId[] }
   | { readonly type: "task-released"; readonly objects: readonly ObjectId[] }
+  /** The value `inside` does not hold this object any more: who made it may not read that. */
+  | { readonly type: "ref-dropped"; readonly object: ObjectId; readonly inside: ObjectId }
   /** A freed object is made again, because another one needs it. Held by nobody yet. */
   | { readonly type: "object-revived"; readonly object: ObjectId }
   | { readonly type: "copy-added"; readonly peer: PeerId; readonly object: ObjectId }

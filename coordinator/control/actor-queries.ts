@@ -1,9 +1,10 @@
 import { MeshError } from "../../shared/errors.ts";
-import type { ActorId, JobId, TaskId } from "../../shared/ids.ts";
-import type { ActorName, ActorSummary, PeerMessage } from "../../shared/protocol/messages.ts";
+import type { ActorId, JobId, PeerId, TaskId } from "../../shared/ids.ts";
+import type { ActorName, ActorSummary, PeerMessage, Role } from "../../shared/protocol/messages.ts";
 import type { WireError } from "../../shared/protocol/schema.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import type { SchedulerState } from "../scheduler/types.ts";
 import { jobOfActor } from "./nested-tasks.ts";
 
 const ACTORS_LISTED_MAX = 10_000;
@@ -42,13 +43,29 @@ export function findActor(
   }
 }
 
-/** Who finds an actor by its name calls it, and refs go to and fro. */
+/**
+ * Who finds an actor by its name calls it, and refs go to and fro.
+ * @param jobs in whose names it asks.
+ */
 export function meetByName(
   { actors, circles, scheduler }: ControlPlane,
-  jobs: readonly JobId[],
+  { jobs, peer, role }: { jobs: readonly JobId[]; peer: PeerId; role: Role },
   { what, named }: Extract<PeerMessage, { type: "query" }>,
 ): void {
   const actor = what === "actor" && named ? actors.named(named) : undefined;
   const job = actor && jobOfActor(actor, scheduler);
-  if (job) for (const other of jobs) circles.met(other, job);
+  if (!job) return;
+  for (const other of jobs) {
+    if (role === "driver" || worksFor(peer, other, scheduler)) circles.met(other, job);
+  }
+}
+
+/** Whether it has a task or an actor of that job now: what it once had gives it no say. */
+function worksFor(peer: PeerId, job: JobId, { workers }: SchedulerState): boolean {
+  const worker = workers.get(peer);
+  if (!worker) return false;
+  for (const part of [worker, ...(worker.bundles ?? [])]) {
+    for (const { group } of part.assigned) if (group.job === job) return true;
+  }
+  return false;
 }

@@ -215,7 +215,7 @@ export class ControlPlane {
       case "remove-placement-group":
         return this.#schedule(groupEventOf(from, message));
       case "query":
-        meetByName(this, this.#made.jobsSaid(from, message), message);
+        meetByName(this, { ...from, jobs: this.#made.jobsSaid(from, message) }, message);
         return this.#ports.send(peer, answerQuery(this, message), 0);
       case "goodbye":
         return this.#forgetPeer(peer, `it said goodbye (${message.reason})`);
@@ -254,7 +254,7 @@ export class ControlPlane {
   #takeItem(peer: PeerId, message: TaskItem): void {
     const object = itemOf(message.task, message.index);
     const job = this.scheduler.tasks.get(message.task)?.group.job;
-    this.items.made(peer, this.#made.withOwnRefs(peer, message, { object, job }));
+    this.items.made(peer, this.#made.withOwnRefs(peer, message, object, job));
     this.#made.announced(object);
   }
 
@@ -263,8 +263,7 @@ export class ControlPlane {
     const { task, attempt, ranForMs } = message;
     const object = resultOf(message.task);
     const before = this.#queue.length;
-    const hasRefs = message.contained !== undefined && message.contained.length > 0;
-    const job = hasRefs ? this.scheduler.tasks.get(task)?.group.job : undefined;
+    const job = message.contained?.length ? this.scheduler.tasks.get(task)?.group.job : undefined;
     const replicas = message.inline ? 1 : this.submissions.replicasOf(message.task);
     const losses = this.submissions.lossesOf(message);
     const atMs = this.#nowMs;
@@ -276,7 +275,7 @@ export class ControlPlane {
         this.submissions.remember(message.task, accepted.attempts, losses + 1);
       }
       this.submissions.itemsEnded(message.task, accepted.attempts, losses + 1);
-      const checked = hasRefs ? this.#made.withOwnRefs(peer, message, { object, job }) : message;
+      const checked = this.#made.withOwnRefs(peer, message, object, job);
       const value = sealedFrom(checked, peer, peer, replicas);
       this.#direct({ type: "object-sealed", object, value, holder: undefined });
       return;

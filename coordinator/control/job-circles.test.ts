@@ -256,3 +256,19 @@ test("circles merge whole, and are forgotten when their last job has ended", () 
   expect(circles.size).toBe(2);
   expect(readable("d3")).toEqual(["d3"]);
 });
+
+test("a worker's question joins the jobs that it works for now, and none that it once worked for", () => {
+  const mesh = withActor();
+  mesh.put("d", object);
+  mesh.done("w2", "e.t");
+  const ask = () => {
+    const [named, jobs] = [{ name: "shared" }, [e]];
+    mesh.receive("w2", { type: "query", request: 1, what: "actor", named, jobs });
+  };
+  ask();
+  expect(mesh.plane.circles.mayRead("w2" as PeerId, object)).toBe(false);
+  mesh.submit("e.2", "e.f");
+  mesh.submit("e.3", "e.f");
+  ask();
+  expect(mesh.plane.circles.mayRead("w2" as PeerId, object)).toBe(true);
+});

@@ -59,7 +59,7 @@ export class MadeObjects {
     }
     const { peer: worker } = from;
     const owner = makerOf(object);
-    const checked = this.withOwnRefs(worker, message, { object, job });
+    const checked = this.withOwnRefs(worker, message, object, job);
     const event = madeEventOf(from, checked, (peer) => peers.has(peer));
     if (owner === worker || !peers.has(owner)) return this.#made(object, job, event);
     // That others refer to it is no promise of its caller.
@@ -114,7 +114,8 @@ export class MadeObjects {
   withOwnRefs<Message extends { readonly contained?: ObjectId[] }>(
     peer: PeerId,
     message: Message,
-    { object: inside, job }: { readonly object: ObjectId; readonly job: JobId | undefined },
+    inside: ObjectId,
+    job: JobId | undefined,
   ): Message {
     if (!message.contained || message.contained.length === 0) return message;
     const contained = [...this.#holdable(peer, message.contained)];

@@ -137,6 +137,11 @@ export class Link {
     return this.#roundTrip.ms;
   }
 
+  /** Changes while the other end reads. */
+  get takenBytes(): number {
+    return this.#lanes.takenBytes;
+  }
+
   /** Measure the round trip. */
   ping(): void {
     this.#pingedMs = this.#options.clock.nowMs();

@@ -10,6 +10,7 @@ export function loopTransport(): Transport {
     path: "memory",
     arrivals: 0,
     unreadBytes: 0,
+    takenBytes: 0,
     closed,
     onMessage: undefined,
     async send(message, tail) {

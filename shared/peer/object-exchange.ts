@@ -12,11 +12,11 @@ import type { CloseReason } from "../transport/transport.ts";
 import type { Link } from "./link.ts";
 import type { Links } from "./links.ts";
 import { ObjectServer, type Servable } from "./object-server.ts";
-import { pieceAt, pieceCountOf, SWARM_BYTES_MIN, type PieceRange } from "./plan/pieces.ts";
+import { pieceAt, pieceCountOf, placeOf, SWARM_BYTES_MIN, type PieceRange } from "./plan/pieces.ts";
 import { emptyPlan, step } from "./plan/step.ts";
 import type { PlanEffect, PlanEvent } from "./plan/types.ts";
 import type { ReadTickets } from "./read-tickets.ts";
-import { Transfer } from "./transfer.ts";
+import { Transfer, type FetchOptions, type Whereabouts } from "./transfer.ts";
 
 /** How often a transfer looks whether its sources are still doing something. */
 const TICK_MS = 1_000;
@@ -45,25 +45,6 @@ export interface ObjectExchangeOptions {
   onTrespass?(object: ObjectId, peer: PeerId): void;
 }
 
-/** What is known of an object that is elsewhere. */
-export interface Whereabouts extends Provenance {
-  readonly sizeBytes: number;
-  /** Peers with a whole copy. */
-  readonly locations: readonly PeerId[];
-  /** Peers that are receiving one. */
-  readonly partialLocations?: readonly PeerId[];
-  /** Of each piece: what comes from peers that are not trusted is compared with it. */
-  readonly digest?: Uint8Array;
-}
-
-export interface FetchOptions {
-  /** Makes the buffer that the object arrives in. */
-  allocate(sizeBytes: number): StoredBytes;
-  /** 0: somebody waits for the value; up to FETCH_PRIORITY_MAX, the default. */
-  readonly priority?: number;
-  readonly signal?: AbortSignal;
-}
-
 /**
  * Moves objects between peers: serves those of this peer's store, and what it has of those that are
  * on their way; and fetches others into the store, from several peers at once. What to ask of whom is
@@ -71,6 +52,7 @@ export interface FetchOptions {
  */
 export class ObjectExchange {
   readonly #options: ObjectExchangeOptions;
+  readonly #server: ObjectServer;
   readonly #transfers = new Map<ObjectId, Transfer>();
   /** When each peer last sent something new: a source may serve other objects first. */
   readonly #progressMs = new Map<PeerId, number>();
@@ -78,7 +60,7 @@ export class ObjectExchange {
   constructor(options: ObjectExchangeOptions) {
     this.#options = options;
     const { links, clock } = options;
-    void new ObjectServer({
+    this.#server = new ObjectServer({
       links,
       clock,
       find: (object) => this.#find(object),
@@ -120,14 +102,8 @@ export class ObjectExchange {
 
   /** The transfer to join: not one of another version, which was lost and made again since. */
   #transferOf(object: ObjectId, whereabouts: Whereabouts): Transfer | undefined {
-    const { sizeBytes, digest, version } = whereabouts;
     const transfer = this.#transfers.get(object);
-    if (!transfer) return undefined;
-    const isSame =
-      transfer.plan.sizeBytes === sizeBytes &&
-      transfer.provenance.version === version &&
-      (!digest || !transfer.digest || areEqual(digest, transfer.digest));
-    if (isSame) return transfer;
+    if (!transfer || transfer.isOf(whereabouts)) return transfer;
     const text = `${object} was made again while it was on its way here; fetch it again`;
     this.#abandon(transfer, new MeshError("OBJECT_LOST", text, { object }));
     return undefined;
@@ -272,12 +248,20 @@ export class ObjectExchange {
 
   /** Tell a peer what is here, once; from then on it hears of every piece. */
   #tell(transfer: Transfer, peer: PeerId): void {
-    const { neighbours, told, object } = transfer;
+    const { neighbours, told, object, provenance } = transfer;
+    const { links, tickets } = this.#options;
     if (told.has(peer) || neighbours.size >= NEIGHBOURS_MAX) return;
     told.add(peer);
     neighbours.add(peer);
     const ranges = transfer.ranges.map(([from, to]): [number, number] => [from, to]);
-    this.#options.links.openTo(peer)?.send({ type: "pieces", object, ranges });
+    const link = links.openTo(peer);
+    if (!link) return;
+    link.send({
+      type: "pieces",
+      object,
+      ranges,
+      ...tickets?.toShow(link, object, provenance.jobKey),
+    });
   }
 
   #write(
@@ -369,18 +353,22 @@ export class ObjectExchange {
         (peer) => peer !== this.#options.links.self && this.#mayJoin(transfer, peer),
       ),
       isMissing: error.code === "OBJECT_LOST",
+      again: error.code === "TIMEOUT" || error.code === "QUOTA_EXCEEDED",
       nowMs: this.#options.clock.nowMs(),
     });
   }
 
   /** Somebody else fetches this too, or has it by now. */
   #onPieces(link: Link, message: Extract<LinkMessage, { type: "pieces" }>): void {
-    const { object, ranges } = message;
+    const { object, ranges, job, ticket } = message;
     const { peer } = link;
+    if (job && ticket) this.#options.tickets?.show(link, { job, ticket });
     const transfer = this.#transfers.get(object);
     if (!transfer) return this.#tellWhole(link, object, ranges);
     const nowMs = this.#options.clock.nowMs();
-    this.#tell(transfer, peer);
+    if (!transfer.told.has(peer) && this.#mayHear(link, object, transfer.provenance)) {
+      this.#tell(transfer, peer);
+    }
     if (!this.#mayJoin(transfer, peer)) return;
     if (!transfer.plan.sources.has(peer)) {
       this.#dispatch(transfer, { type: "sources-found", whole: [], partial: [peer], nowMs });
@@ -393,7 +381,8 @@ export class ObjectExchange {
 
   #tellWhole(link: Link, object: ObjectId, theirs: readonly PieceRange[]): void {
     const servable = this.#find(object);
-    if (!servable) {
+    // Whether it is here is told to who may read it.
+    if (!servable || !this.#mayHear(link, object, servable.provenance)) {
       const text = `${object} is not in this peer's store, nor on its way there`;
       const error = toWireError(new MeshError("OBJECT_LOST", text, { object }));
       return link.send({ type: "fetch-failed", object, error });
@@ -402,6 +391,16 @@ export class ObjectExchange {
     // Who has everything needs no answer: two of them would answer each other for ever.
     if (theirs.some(([from, to]) => from === 0 && to >= pieceCount)) return;
     link.send({ type: "pieces", object, ranges: [[0, pieceCount]] });
+  }
+
+  #mayHear(link: Link, object: ObjectId, { jobKey }: Provenance): boolean {
+    try {
+      this.#options.tickets?.require(link, object, jobKey);
+      return true;
+    } catch {
+      this.#server.trespassed(link, object);
+      return false;
+    }
   }
 
   #find(object: ObjectId): Servable | undefined {
@@ -460,14 +459,4 @@ export class ObjectExchange {
       this.#dispatch(transfer, { type: "tick", heardMs, nowMs: clock.nowMs() });
     });
   }
-}
-
-const areEqual = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, at) => byte === b[at]);
-
-/** Where a receiver begins: each somewhere else, so that they soon have different pieces. */
-function placeOf(self: PeerId, object: ObjectId): number {
-  let hash = 0;
-  for (const char of `${self} ${object}`) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;
-  return hash;
 }

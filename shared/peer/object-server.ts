@@ -22,8 +22,13 @@ import { Uploads, type Turn } from "./uploads.ts";
 const SENDING_MAX = 4;
 /** Ranges that wait for their turn on one link; a request beyond is refused. */
 const WAITING_MAX = REFS_PER_MESSAGE_MAX;
-/** A reader that takes nothing for so long is served no more until it does. */
+/** A link whose other end takes less than that in this time is closed: what waits in it is memory. */
 const UNREAD_MS_MAX = 30_000;
+const TAKEN_BYTES_MIN = 64 * 1024;
+/** What is shorter is copied, or a few bytes that wait in a link would keep all of their object. */
+const LENT_BYTES_MIN = 64 * 1024 - 2_048;
+/** Objects of which one link has it reported that they are not here, or not the other end's to read. */
+const REPORTS_PER_LINK_MAX = 1_024;
 /** Copies of a piece that leave the peer that has all of it before others are referred; and one that
  *  is receiving it. */
 const COPIES_OF_WHOLE_MAX = 1;
@@ -60,8 +65,7 @@ export interface ObjectServerOptions {
 export class ObjectServer {
   readonly #options: ObjectServerOptions;
   readonly #queues = new Map<Link, Uploads>();
-  /** Links whose other end does not read. */
-  readonly #stalled = new Set<Link>();
+  readonly #reported = new WeakMap<Link, Set<ObjectId>>();
   readonly #ledger = new UploadLedger();
 
   constructor(options: ObjectServerOptions) {
@@ -74,7 +78,6 @@ export class ObjectServer {
     links.onDown((link) => {
       this.#queues.get(link)?.close();
       this.#queues.delete(link);
-      this.#stalled.delete(link);
     });
   }
 
@@ -87,7 +90,7 @@ export class ObjectServer {
     try {
       tickets?.require(link, object, servable.provenance.jobKey);
     } catch (error) {
-      this.#options.onTrespass(object, link.peer);
+      this.trespassed(link, object);
       return refuse(link, object, error);
     }
     const here = servable.provenance.version;
@@ -112,7 +115,6 @@ export class ObjectServer {
       const text = `${elsewhere[0]} was sent these bytes just now; ask it first`;
       return refusePiece(link, message, new MeshError("QUOTA_EXCEEDED", text), elsewhere);
     }
-    if (this.#stalled.has(link)) return refuse(link, object, unread(link, object));
     const queue = this.#queueOf(link);
     if (queue.waiting >= WAITING_MAX) {
       const text = `${WAITING_MAX} requests wait on this link; fetch fewer objects at once`;
@@ -123,9 +125,22 @@ export class ObjectServer {
   }
 
   #missing(link: Link, object: ObjectId): void {
-    this.#options.onMissing(object);
+    if (this.#isNews(link, object)) this.#options.onMissing(object);
     const text = `${object} is not in this peer's store; ask where it is and fetch it there`;
     refuse(link, object, new MeshError("OBJECT_LOST", text, { object }));
+  }
+
+  /** The other end asked for what it may not read. */
+  trespassed(link: Link, object: ObjectId): void {
+    if (this.#isNews(link, object)) this.#options.onTrespass(object, link.peer);
+  }
+
+  /** Asking costs a peer nothing: its questions must not become as many reports to the coordinator. */
+  #isNews(link: Link, object: ObjectId): boolean {
+    const reported = this.#reported.get(link) ?? new Set();
+    if (reported.has(object) || reported.size >= REPORTS_PER_LINK_MAX) return false;
+    this.#reported.set(link, reported.add(object));
+    return true;
   }
 
   /** Who should be asked for this instead. */
@@ -143,7 +158,7 @@ export class ObjectServer {
   }
 
   #startNext(link: Link, queue: Uploads): void {
-    while (queue.sending < SENDING_MAX && !this.#stalled.has(link)) {
+    while (queue.sending < SENDING_MAX) {
       const turn = queue.next();
       if (!turn) return;
       void this.#send(link, turn)
@@ -171,7 +186,7 @@ export class ObjectServer {
         const length = Math.min(chunkBytes - (offset % chunkBytes), range.endOffset - offset);
         const read = stored.read(offset, length);
         // What is in memory leaves in this very turn.
-        const bytes = read instanceof Uint8Array ? read : await read;
+        const bytes = ownIfShort(read instanceof Uint8Array ? read : await read);
         await this.#sendInTime(link, { type: "chunk", object, offset, totalBytes }, bytes);
         offset += length;
       } while (offset < range.endOffset && link.isOpen && !range.isStopped);
@@ -180,28 +195,25 @@ export class ObjectServer {
     }
   }
 
-  /** @throws MeshError `TIMEOUT` if the other end does not read: what is open here has to go. */
+  /**
+   * If the other end does not read, its link is closed: what is open here has to go, and what waits in
+   * the link refers to the memory of objects. A slow reader is none of those: it may wait long for its
+   * turn, while others are sent.
+   */
   async #sendInTime(link: Link, header: ChunkHeader, bytes: StoredBytes): Promise<void> {
     const { clock } = this.#options;
     const sent = link.sendChunk(header, bytes);
+    let takenBytes = link.takenBytes;
     let cancel = () => {};
-    const tooLong = new Promise<"unread">((resolve) => {
-      cancel = clock.after(UNREAD_MS_MAX, () => resolve("unread"));
-    });
-    const outcome = await Promise.race([sent, tooLong]).finally(cancel);
-    if (outcome !== "unread") return;
-    this.#stall(link, sent);
-    throw unread(link, header.object);
-  }
-
-  /** All that waits is refused: what would be begun now would be open until the other end reads. */
-  #stall(link: Link, sent: Promise<void>): void {
-    if (this.#stalled.has(link)) return;
-    this.#stalled.add(link);
-    const queue = this.#queueOf(link);
-    for (const object of queue.waitingObjects()) refuse(link, object, unread(link, object));
-    queue.close();
-    void sent.then(() => this.#stalled.delete(link));
+    const look = () => {
+      const newBytes = Math.abs(link.takenBytes - takenBytes);
+      if (newBytes < TAKEN_BYTES_MIN) return link.close({ code: "timeout", detail: unread(link) });
+      takenBytes = link.takenBytes;
+      cancel = clock.after(UNREAD_MS_MAX, look);
+    };
+    cancel = clock.after(UNREAD_MS_MAX, look);
+    // Closing the link settles it too.
+    await sent.finally(() => cancel());
   }
 
   #queueOf(link: Link): Uploads {
@@ -218,12 +230,14 @@ export class ObjectServer {
 const chunkBytesOn = ({ path }: Link): number =>
   path === "webrtc" || path === "relay" ? RTC_CHUNK_BYTES : SOCKET_CHUNK_BYTES;
 
-const unread = ({ peer }: Link, object: ObjectId): MeshError =>
-  new MeshError(
-    "TIMEOUT",
-    `${peer} took nothing of what it was sent for ${UNREAD_MS_MAX / 1_000} s; ask for ${object} again when it reads`,
-    { object },
-  );
+/** A view on a small part of a big buffer keeps all of that. */
+const ownIfShort = (bytes: StoredBytes): StoredBytes =>
+  bytes.byteLength < LENT_BYTES_MIN && bytes.byteLength < bytes.buffer.byteLength
+    ? bytes.slice()
+    : bytes;
+
+const unread = ({ peer }: Link): string =>
+  `${peer} took nothing of what it was sent for ${UNREAD_MS_MAX / 1_000} s; ask again when it reads`;
 
 const refuse = (link: Link, object: ObjectId, error: unknown): void =>
   link.send({ type: "fetch-failed", object, error: toWireError(error) });

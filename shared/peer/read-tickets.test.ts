@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { JobId, ObjectId, PeerId } from "../ids.ts";
 import type { LinkMessage } from "../protocol/link-messages.ts";
+import { PIECE_BYTES } from "../protocol/limits.ts";
 import type { JobKey } from "../protocol/schema.ts";
 import { signTicket } from "../protocol/tickets.ts";
 import type { Link } from "./link.ts";
@@ -167,4 +168,47 @@ test("both ends forget the same of too many jobs", async () => {
     expect(await reader.exchange.fetch(id, whereabouts(jobKey), { allocate })).toEqual(bytes);
   }
   expect(source.trespasses).toEqual([]);
+});
+
+test("who may not read an object is not told whether it is here, and asks without flooding anybody", async () => {
+  const { mesh, source, eve } = meshOf();
+  const large = "d.3" as ObjectId;
+  source.store.put(large, new Uint8Array(3 * PIECE_BYTES), { jobKey: ours });
+  const told: unknown[] = [];
+  eve.peer.links.onMessage("pieces", (_link, { ranges }) => void told.push(ranges));
+  const link = await eve.peer.links.to(source.id);
+  const tell = async (id: string, more = {}) => {
+    eve.heard.length = 0;
+    link.send({ type: "pieces", object: id as ObjectId, ranges: [[0, 1]], ...more });
+    await quiet();
+    return eve.heard.map((text) => text.replaceAll(id, "it"));
+  };
+  const answer = await tell(large);
+  expect(answer).toEqual(await tell("d.99"));
+  expect(answer).toHaveLength(1);
+  expect(told).toEqual([]);
+  for (let n = 0; n < 50; n++) {
+    await tell(large);
+    await eve.fetch(link, { object: large });
+    await eve.fetch(link, { object: "d.99" as ObjectId });
+  }
+  expect(source.trespasses).toEqual(["eve d.3"]);
+  expect(source.missing).toEqual(["d.99"]);
+  // Who may read it is answered.
+  await tell(large, ticketOf(ours, ["eve", "n0"], mesh.nowEpochMs + 60_000));
+  expect(told).toEqual([[[0, 3]]]);
+});
+
+test("those who fetch a large object of one job at once tell each other what they have", async () => {
+  const { mesh, source, reader } = meshOf();
+  const large = "d.3" as ObjectId;
+  const sizeBytes = 6 * PIECE_BYTES;
+  source.store.put(large, new Uint8Array(sizeBytes).fill(5), { jobKey: ours });
+  const others = ["n2", "n3"].map((name) => mesh.add(name, { asksForTickets: true }));
+  const all = [reader, ...others];
+  const partialLocations = all.map(({ id }) => id);
+  const where = { sizeBytes, locations: [source.id], partialLocations, jobKey: ours };
+  await Promise.all(all.map(({ exchange }) => exchange.fetch(large, where, { allocate })));
+  const peers = [source, ...all];
+  expect(peers.map(({ trespasses }) => trespasses)).toEqual([[], [], [], []]);
 });

@@ -51,6 +51,8 @@ export interface TestPeer {
   readonly faults: { readonly object: ObjectId; readonly peer: PeerId; readonly fault: string }[];
   /** Who asked for what without a ticket: `"e x.1"`. */
   readonly trespasses: string[];
+  /** What was asked for, and is not here. */
+  readonly missing: ObjectId[];
 }
 
 export interface TestPeerOptions {
@@ -97,18 +99,30 @@ export class TestMesh {
     const onCopy = (object: ObjectId) => void copies.push(object);
     const faults: TestPeer["faults"] = [];
     const trespasses: string[] = [];
+    const missing: ObjectId[] = [];
     const nowEpochMs = () => this.nowEpochMs;
     const exchange = new ObjectExchange({
       links,
       store,
       clock: this.clock,
       onCopy,
+      onMissing: (object) => void missing.push(object),
       isTrusted: options.isTrusted ?? (() => true),
       ...(options.asksForTickets ? { tickets: new ReadTickets({ self: id, nowEpochMs }) } : {}),
       onTrespass: (object, from) => void trespasses.push(`${from} ${object}`),
       onFault: (object, from, fault) => void faults.push({ object, peer: from, fault }),
     });
-    const peer: TestPeer = { id, ticketKey, links, store, exchange, copies, faults, trespasses };
+    const peer: TestPeer = {
+      id,
+      ticketKey,
+      links,
+      store,
+      exchange,
+      copies,
+      faults,
+      trespasses,
+      missing,
+    };
     this.#peers.set(id, peer);
     return peer;
   }
@@ -166,14 +180,18 @@ export class TestMesh {
     return this.#connections.filter(({ isOpen }) => isOpen).length;
   }
 
-  /** What comes to `reader` from the other on connections that are open waits until then. */
-  holdUp(reader: PeerId, other: PeerId, until: Promise<void>): void {
+  /** What comes to `reader` from the other on connections that are open waits until then, each. */
+  holdUp(
+    reader: PeerId,
+    other: PeerId,
+    until: Promise<void> | ((sizeBytes: number) => Promise<void>),
+  ): void {
     for (const { ends, key, from } of this.#connections) {
       if (key !== keyOf(reader, other)) continue;
       const end = ends[from === reader ? 0 : 1];
       const { onMessage } = end;
       end.onMessage = async (bytes) => {
-        await until;
+        await (typeof until === "function" ? until(bytes.length) : until);
         await onMessage?.(bytes);
       };
     }

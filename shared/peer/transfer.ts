@@ -6,6 +6,25 @@ import type { Servable } from "./object-server.ts";
 import { pieceAt, type PieceRange } from "./plan/pieces.ts";
 import type { Plan } from "./plan/types.ts";
 
+/** What is known of an object that is elsewhere. */
+export interface Whereabouts extends Provenance {
+  readonly sizeBytes: number;
+  /** Peers with a whole copy. */
+  readonly locations: readonly PeerId[];
+  /** Peers that are receiving one. */
+  readonly partialLocations?: readonly PeerId[];
+  /** Of each piece: what comes from peers that are not trusted is compared with it. */
+  readonly digest?: Uint8Array;
+}
+
+export interface FetchOptions {
+  /** Makes the buffer that the object arrives in. */
+  allocate(sizeBytes: number): StoredBytes;
+  /** 0: somebody waits for the value; up to FETCH_PRIORITY_MAX, the default. */
+  readonly priority?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** One object on its way to this peer: the plan of it, its bytes, and who wants it. */
 export class Transfer {
   readonly object: ObjectId;
@@ -49,6 +68,12 @@ export class Transfer {
       this.resolve = resolve;
       this.reject = reject;
     });
+  }
+
+  /** Not another version, which was lost and made again since. */
+  isOf({ sizeBytes, digest, version }: Whereabouts): boolean {
+    if (this.plan.sizeBytes !== sizeBytes || this.provenance.version !== version) return false;
+    return !digest || !this.digest || areEqual(digest, this.digest);
   }
 
   /** All of it, as far as it has arrived. Memory is taken when the first bytes come. */
@@ -104,3 +129,6 @@ export class Transfer {
     );
   }
 }
+
+const areEqual = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, at) => byte === b[at]);

@@ -95,6 +95,9 @@ const linkSchemas = {
     ranges: Type.Array(Type.Tuple([count(PIECES_MAX), count(PIECES_MAX)]), {
       maxItems: PIECES_MAX,
     }),
+    /** As in `fetch`: without, nothing is told in answer. */
+    job: Type.Optional(id<JobId>()),
+    ticket: Type.Optional(bytes(64)),
   }),
 
   /**

@@ -47,7 +47,7 @@ test("a reader that keeps up never leaves the sender waiting, whatever the sizes
       const receiver = new ReceiveWindow(windowBytes);
       for (const length of lengths) {
         sender.sent(windowCost(length));
-        if (receiver.consumed(windowCost(length))) {
+        if (receiver.consumed(windowCost(length), () => 0)) {
           expect(sender.acknowledge(receiver.consumedBytes)).toBe(true);
         }
         expect(sender.isOpen).toBe(true);
@@ -77,11 +77,22 @@ test("a sender keeps to the window that its receiver asks for, within bounds", a
 
 test("a receiver acknowledges each quarter of the window that it asked for", () => {
   const window = new ReceiveWindow(4 * 2 ** 20);
-  expect(window.consumed(32 * 1024)).toBe(false);
+  const consumed = (costBytes: number) => window.consumed(costBytes, () => 0);
+  expect(consumed(2 ** 20)).toBe(true);
+  expect(consumed(32 * 1024)).toBe(false);
   window.resize(128 * 1024);
-  expect([window.consumed(1), window.consumed(16 * 1024), window.consumed(16 * 1024)]).toEqual([
-    true,
-    false,
-    true,
-  ]);
+  expect([consumed(1), consumed(16 * 1024), consumed(16 * 1024)]).toEqual([true, false, true]);
+});
+
+test("a slow receiver acknowledges a part of that each second, and nothing for a few small messages", () => {
+  const window = new ReceiveWindow(4 * 2 ** 20);
+  let nowMs = 0;
+  const consumed = (costBytes: number) => window.consumed(costBytes, () => nowMs);
+  expect(consumed(2 ** 20)).toBe(true);
+  nowMs = 999;
+  expect(consumed(64 * 1024)).toBe(false);
+  nowMs = 1_000;
+  expect(consumed(64 * 1024)).toBe(true);
+  nowMs = 60_000;
+  expect(consumed(1_000)).toBe(false);
 });

@@ -13,6 +13,10 @@ const MESSAGE_OVERHEAD_BYTES = 64;
 /** The least that a receiver can ask for: a window of nothing would hold up its sender for ever. */
 const WINDOW_BYTES_MIN = 64 * 1024;
 
+/** How long a reader keeps to itself that it has read a part of what it acknowledges at once. */
+const ACKNOWLEDGE_MS_MAX = 1_000;
+const SLOW_PARTS = 16;
+
 /** What a message counts for in a window, the same at both ends. */
 export const windowCost = (byteLength: number): number => byteLength + MESSAGE_OVERHEAD_BYTES;
 
@@ -40,6 +44,11 @@ export class SendWindow {
 
   get inFlightBytes(): number {
     return this.#sentBytes - this.#acknowledgedBytes;
+  }
+
+  /** What the other end said it has consumed. */
+  get acknowledgedBytes(): number {
+    return this.#acknowledgedBytes;
   }
 
   get isOpen(): boolean {
@@ -82,6 +91,7 @@ export class ReceiveWindow {
   #acknowledgeEveryBytes: number;
   #consumedBytes = 0;
   #acknowledgedBytes = 0;
+  #acknowledgedMs = -Infinity;
 
   constructor(windowBytes: number) {
     this.#acknowledgeEveryBytes = windowBytes / 4;
@@ -96,10 +106,18 @@ export class ReceiveWindow {
     this.#acknowledgeEveryBytes = windowBytes / 4;
   }
 
-  /** @returns whether it is time to acknowledge {@link consumedBytes}: about every quarter window. */
-  consumed(costBytes: number): boolean {
+  /**
+   * @returns whether it is time to acknowledge {@link consumedBytes}: about every quarter window; and
+   *   where little flows sooner, or the sender would take a slow reader for one that does not read.
+   */
+  consumed(costBytes: number, nowMs: () => number): boolean {
     this.#consumedBytes += costBytes;
-    if (this.#consumedBytes - this.#acknowledgedBytes < this.#acknowledgeEveryBytes) return false;
+    const newBytes = this.#consumedBytes - this.#acknowledgedBytes;
+    if (newBytes < this.#acknowledgeEveryBytes / SLOW_PARTS) return false;
+    const atMs = nowMs();
+    const isSlow = atMs - this.#acknowledgedMs >= ACKNOWLEDGE_MS_MAX;
+    if (newBytes < this.#acknowledgeEveryBytes && !isSlow) return false;
+    this.#acknowledgedMs = atMs;
     this.#acknowledgedBytes = this.#consumedBytes;
     return true;
   }

@@ -34,6 +34,9 @@ export interface Transport {
    */
   readonly unreadBytes: number;
 
+  /** What the other end has read since the start, as far as this end knows: while it grows, it reads. */
+  readonly takenBytes: number;
+
   /**
    * Queue one message. The transport owns the bytes until they are sent: do not change them.
    * @param tail the end of the message, where it is in other memory, which may be shared: some

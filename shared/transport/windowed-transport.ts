@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import { HIGH_WATER_BYTES } from "../protocol/limits.ts";
 import { ReceiveWindow, SendWindow, windowCost } from "./flow-window.ts";
 import type { CloseReason, Transport, TransportPath } from "./transport.ts";
@@ -84,6 +85,10 @@ export class WindowedTransport implements Transport {
     return this.#sendWindow.inFlightBytes;
   }
 
+  get takenBytes(): number {
+    return this.#sendWindow.acknowledgedBytes;
+  }
+
   get consumedBytes(): number {
     return this.#receiveWindow.consumedBytes;
   }
@@ -135,7 +140,7 @@ export class WindowedTransport implements Transport {
 
   /** Something that no reader waits for was consumed. */
   consumed(costBytes: number): void {
-    if (this.#receiveWindow.consumed(costBytes) && !this.#isClosed) {
+    if (this.#receiveWindow.consumed(costBytes, systemClock.nowMs) && !this.#isClosed) {
       this.#wire.acknowledge(this.#receiveWindow.consumedBytes);
     }
   }

@@ -67,6 +67,11 @@ export class Lanes {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** What the other end has taken on those there are now. */
+  get takenBytes(): number {
+    return this.#lanes.reduce((sum, { transport }) => sum + transport.takenBytes, 0);
+  }
+
   /** The other end has delivered all there was to deliver. */
   delivered(): void {
     if (this.#isAsking) this.#closeExtra();

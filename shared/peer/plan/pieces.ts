@@ -1,3 +1,4 @@
+import type { ObjectId, PeerId } from "../../ids.ts";
 import { PIECE_BYTES } from "../../protocol/limits.ts";
 
 /** From this size on, receivers pass on what they have while they are still receiving. */
@@ -56,4 +57,11 @@ export class PieceSet {
     }
     return ranges;
   }
+}
+
+/** Where a receiver begins: each somewhere else, so that they soon have different pieces. */
+export function placeOf(self: PeerId, object: ObjectId): number {
+  let hash = 0;
+  for (const char of `${self} ${object}`) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;
+  return hash;
 }

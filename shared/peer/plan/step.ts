@@ -97,12 +97,12 @@ const handlers: { readonly [Type in PlanEvent["type"]]: Handler<Type> } = {
 
   "chunk-arrived": takeChunk,
 
-  refused(plan, { peer, piece, why, elsewhere, isMissing, nowMs }, effects) {
+  refused(plan, { peer, piece, why, elsewhere, isMissing, again = false, nowMs }, effects) {
     const source = plan.sources.get(peer);
     if (!source || source.phase === "failed") return;
     if (piece === undefined || (source.isWhole && elsewhere.length === 0)) {
       if (source.isWhole && isMissing) effects.push({ type: "report", peer, fault: "missing" });
-      return failSource(plan, source, { why: `it refused: ${why}`, again: false }, effects);
+      return failSource(plan, source, { why: `it refused: ${why}`, again }, effects);
     }
     const asked = plan.pieces[piece];
     if (!asked) return;

@@ -96,6 +96,8 @@ export type PlanEvent = { readonly nowMs: number } & (
       readonly elsewhere: readonly PeerId[];
       /** It does not have what it should have. */
       readonly isMissing: boolean;
+      /** It has it, and may send it another time. */
+      readonly again?: boolean;
     }
   | { readonly type: "piece-checked"; readonly piece: number; readonly isRight: boolean }
   /** Time passes. `heardMs`: when each source last sent anything, of whatever object. */

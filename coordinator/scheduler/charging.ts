@@ -2,15 +2,16 @@ import type { WireError } from "../../shared/protocol/schema.ts";
 import { change } from "../../shared/worker/machine/amounts.ts";
 import { describeWish } from "./describe.ts";
 import {
+  catchUp,
   charge,
   costOfUs,
   dominantShare,
   exceedsQuota,
   isWithinQuota,
-  UNKNOWN_US,
+  launchCostUs,
   type Quota,
 } from "./policy/fairness.ts";
-import { unpark } from "./ready-lines.ts";
+import { refile, unpark } from "./ready-lines.ts";
 import type { SchedulerState, SchedulingClass, Shape, TaskRecord, WorkerRecord } from "./types.ts";
 
 /** What jobs get and have (S12): charged when a task is given out, put right while it runs and when it ends. */
@@ -19,8 +20,9 @@ import type { SchedulerState, SchedulingClass, Shape, TaskRecord, WorkerRecord }
 export function chargeLaunch(state: SchedulerState, task: TaskRecord): void {
   const { group } = task;
   const { job } = group.line;
+  catchUp(job, state.servedUs);
   if (job.servedUs > state.servedUs) state.servedUs = job.servedUs;
-  task.chargedUs = group.averageMs === undefined ? UNKNOWN_US : costOfUs(group.averageMs);
+  task.chargedUs = launchCostUs(group.averageMs);
   charge(job, task.chargedUs, shareOf(state, group.shape));
   if (isCounted(group)) change(job.used, group.demands, 1);
 }
@@ -40,6 +42,7 @@ export function chargeEnd(
         ? costSoFarUs(state, task, worker)
         : costOfUs(ranForMs / worker.speed.slowness);
     charge(job, costUs - task.chargedUs, shareOf(state, group.shape));
+    if (costUs < task.chargedUs && job.linesReady > 0) refile(job);
   }
   if (!isCounted(group)) return;
   change(job.used, group.demands, -1);

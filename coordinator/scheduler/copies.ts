@@ -64,11 +64,16 @@ export function goesOn(state: SchedulerState, lost: TaskRecord): boolean {
   return true;
 }
 
-/** One attempt came to the task's end: cancel the other. @returns the task's record. */
+/**
+ * One attempt came to the task's end: cancel the other.
+ * @param isGraceful whether the other's code may tidy up: not when an answer counts already.
+ * @returns the task's record.
+ */
 export function endOthers(
   state: SchedulerState,
   ended: TaskRecord,
   effects: SchedulerEffect[],
+  isGraceful = false,
 ): TaskRecord {
   const record = state.copies.get(ended.id);
   const task = state.tasks.get(ended.id)!;
@@ -76,7 +81,8 @@ export function endOthers(
   if (record) record.copy = undefined;
   if (other?.worker) {
     const { worker, id, attempt } = other;
-    effects.push({ type: "cancel-run", worker: worker.id, task: id, attempt });
+    const order = { worker: worker.id, task: id, attempt };
+    effects.push({ type: "cancel-run", ...order, ...(isGraceful ? { isGraceful } : {}) });
     vacate(state, other);
   }
   return task;

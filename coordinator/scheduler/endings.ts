@@ -34,6 +34,7 @@ export function cancelTask(
     const order = { worker: worker.id, task: id, attempt };
     effects.push({ type: "cancel-run", ...order, ...(isForced ? {} : { isGraceful: true }) });
   }
+  if (state.copies.size > 0) endOthers(state, task, effects, !isForced);
   failTask(state, task, cancelled(task, why), effects);
 }
 

@@ -135,6 +135,8 @@ function checkShape(state: SchedulerState, shape: Shape): void {
     const above = ready[(i - 1) >> 1];
     invariant(i === 0 || above!.servedUs <= line.servedUs, `${key}: line ${i} is out of order`);
     invariant(line.at === i && line.shape === shape, `${key}: line ${i} is elsewhere`);
+    const isSeen = line.servedUs <= line.job.servedUs;
+    invariant(isSeen, `${key}: line ${i} is filed above what its job has`);
   });
   const isAwaited = shape.isActor && ready.length > 0;
   invariant(state.readyActors.has(shape) === isAwaited, `${key}: awaited iff a ready actor`);

@@ -74,6 +74,54 @@ test("who comes late begins where the others are, and does not catch up", () => 
   expect(more.slice(0, 6).replaceAll("a", "").length).toBeLessThanOrEqual(4);
 });
 
+test("[S12] a job that waits for what nobody has saves up no claim to the rest of the mesh", () => {
+  const s = new TestScheduler();
+  s.define("a", alice);
+  s.define("b", bob);
+  s.define("huge", { ...bob, demands: cpus(100) });
+  s.submit("huge0", "huge");
+  submitMany(s, "a", 1_200);
+  drain(s, s.join("w1"), 1_100, 1_000);
+  submitMany(s, "b", 100);
+  const ran = drain(s, s.done("w1", "a1100", 0, 1_000), 50, 1_000);
+  expect(ran.replaceAll("a", "").length).toBeLessThanOrEqual(28);
+});
+
+/** Tasks of Alice are known to take an hour; four of them have the only worker, fifty wait. */
+function withLongTasks(): TestScheduler {
+  const s = new TestScheduler();
+  s.define("a", alice);
+  s.define("b", bob);
+  s.join("w1", cpus(4));
+  s.submit("a-known", "a");
+  s.nowMs += 3_600_000;
+  s.done("w1", "a-known", 0, 3_600_000);
+  submitMany(s, "a", 54);
+  return s;
+}
+
+test("[S12] what a job is charged and does not use moves it forward again, at once", () => {
+  const s = withLongTasks();
+  submitMany(s, "b", 50);
+  const given = ["a0 on w1", "a1 on w1", "a2 on w1", "a3 on w1"];
+  for (let i = 0; i < 40; i++) {
+    s.nowMs += 10;
+    given.push(...runsIn(s.done("w1", given[i]!.split(" ")[0]!, 0, 10)));
+  }
+  const later = given.slice(20).map((run) => run[0]);
+  expect(later.filter((job) => job === "a").length).toBeGreaterThanOrEqual(8);
+});
+
+test("[S12] what will take long is charged with little at launch, or who comes then would begin far behind", () => {
+  const s = withLongTasks();
+  const running = [...s.state.tasks.values()].filter(({ worker }) => worker);
+  expect(running.map(({ chargedUs }) => chargedUs)).toEqual(Array(4).fill(1_000_000));
+  for (const { id } of running) s.cancel(id);
+  s.define("c", { job: "carol" as JobId });
+  const [alices, carols] = [alice.job, "carol" as JobId].map((job) => s.state.jobs.get(job)!);
+  expect(Math.abs(alices!.servedUs - carols!.servedUs)).toBeLessThanOrEqual(1_000_000);
+});
+
 test("[S12] weights divide the time", () => {
   const s = new TestScheduler();
   s.feed({ type: "job-weighted", ...bob, weight: 3 });

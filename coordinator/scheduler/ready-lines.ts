@@ -9,16 +9,17 @@ import type { JobRecord, SchedulerState, SchedulingClass, Shape, TaskRecord } fr
  * What waits for a worker: per shape, a line for each job that has ready tasks of it; in the line, the job's
  * classes by priority, those of one priority in turn; in the class, its tasks, oldest first.
  *
- * The lines of a shape are a heap by what their jobs have got. A job's service changes with every task of
- * any shape, so a line is filed under what it was and filed again when it comes to the head: each
- * service moves each line of its job at most once, and nothing walks over lines, classes or tasks.
+ * The lines of a shape are a heap by what their jobs have got. That grows with every task of any shape, so a
+ * line is filed under what it was and sinks when it comes to the head: being served walks over no lines,
+ * classes or tasks. A line is never filed above what its job has, or it would wait where nobody looks; so
+ * when a job gets back what it was charged too much, those of its lines rise that are above that.
  */
 export interface Line {
   readonly job: JobRecord;
   readonly shape: Shape;
   /** Highest priority first; none is empty. */
   readonly levels: Level[];
-  /** What it is filed under, and where in the heap; -1 while it is not there. */
+  /** What it is filed under, never more than its job has; and where in the heap, -1 while it is not there. */
   servedUs: number;
   at: number;
 }
@@ -45,6 +46,15 @@ export function headOf({ ready }: Shape): Line {
     if (line.servedUs === line.job.servedUs) return line;
     line.servedUs = line.job.servedUs;
     sink(ready, 0);
+  }
+}
+
+/** The job has got less than it was charged. */
+export function refile(job: JobRecord): void {
+  for (const line of job.lines.values()) {
+    if (line.at < 0 || line.servedUs <= job.servedUs) continue;
+    line.servedUs = job.servedUs;
+    rise(line.shape.ready, line.at);
   }
 }
 

@@ -85,12 +85,25 @@ test("an error of its own code ends both", () => {
 test("cancelled, both attempts stop; so they do with their job", () => {
   const s = withLate();
   s.join("w2");
-  expect(kinds(s.cancel("late"))).toEqual(["cancel-run", "cancel-run", "fail-task"]);
+  expect(s.cancel("late")).toMatchObject([
+    { type: "cancel-run", worker: "w1", isGraceful: true },
+    { type: "cancel-run", worker: "w2", isGraceful: true },
+    { type: "fail-task", task: "late" },
+  ]);
   const again = withLate();
   again.join("w2");
   const ended = again.feed({ type: "job-ended", job: "d" as JobId });
   expect(kinds(ended)).toEqual(["cancel-run", "cancel-run", "fail-task"]);
   expect(again.state.copies.size).toBe(0);
+});
+
+test("cancelled by force, neither attempt is given time to end by itself", () => {
+  const s = withLate();
+  s.join("w2");
+  const order = { type: "task-cancelled", task: "late" as TaskId, why: "its driver did" } as const;
+  const effects = s.feed({ ...order, isForced: true });
+  expect(kinds(effects)).toEqual(["cancel-run", "cancel-run", "fail-task"]);
+  expect(effects.some((effect) => "isGraceful" in effect)).toBe(false);
 });
 
 test("a copy that its worker never mentions is given up alone", () => {

@@ -130,7 +130,7 @@ export interface SchedulingClass {
 
 export interface Speculation {
   readonly durations: Durations;
-  /** What runs and may be copied, first started first. */
+  /** What workers have, waiting there or running, and may be copied: what was given out first goes first. */
   readonly running: Set<TaskRecord>;
   /** The copies that run. */
   readonly copies: Set<TaskRecord>;
@@ -292,7 +292,7 @@ export interface SchedulerState {
   isIdle: boolean;
   /** The time of the present event. */
   nowMs: number;
-  /** What the job has got that was served last: where jobs begin that had no work. */
+  /** The most that a job had got when it was served: where jobs begin that had no work. */
   servedUs: number;
   /** What each job may have at once. */
   readonly quota: Quota | undefined;
@@ -349,7 +349,6 @@ export type SchedulerEvent = { readonly atMs: number } & (
       /** Whether what is late may be run twice. */
       readonly speculate?: boolean;
     } & Constraints)
-  /** None of its tasks is left, and there will be no more. */
   /** Before its first class: how much of the mesh the job gets, compared with others of weight 1. */
   | { readonly type: "job-weighted"; readonly job: JobId; readonly weight: number }
   | {

@@ -114,6 +114,12 @@ export const MUTATIONS: readonly Mutation[] = [
     by: "",
   },
   {
+    name: "a job that got back what it was charged too much waits as if it had not",
+    file: "coordinator/scheduler/charging.ts",
+    text: "    if (costUs < task.chargedUs && job.linesReady > 0) refile(job);\n",
+    by: "",
+  },
+  {
     name: "placement groups are placed in part",
     file: "coordinator/scheduler/policy/bundles.ts",
     text: "if (host === undefined) return undefined;\n    fleet",

@@ -8,8 +8,9 @@ import type { Demands } from "../../../shared/protocol/schema.ts";
  * resource that it demands (dominant share), counted for a worker of average speed. How long it will run is
  * taken from its class when it is given out, and put right while it runs and when it ends. A job that
  * had nothing to do has no claim to what it did not use: it begins where the others are now (start-time
- * fair queueing). The job that has got least goes next; priorities order the work of one job, and are
- * nothing to the others.
+ * fair queueing). Nor has one whose work could not be done meanwhile, because no worker could hold it: what
+ * it lags behind the others is bounded. The job that has got least goes next; priorities order the work
+ * of one job, and are nothing to the others.
  */
 export interface Account {
   /** In proportion to this a job gets its share. */
@@ -19,7 +20,14 @@ export interface Account {
 }
 
 /** What a task of a class costs that is not known yet. */
-export const UNKNOWN_US = 100_000;
+const UNKNOWN_US = 100_000;
+/**
+ * What is charged at launch at most: a class's average may be far from what this task will take, and the
+ * rest is charged while it runs.
+ */
+const LAUNCH_US_MAX = 1_000_000;
+/** So much of the whole mesh can a job have missed and still claim: more than one launch, less than is felt. */
+const LAG_US_MAX = 2_000_000;
 /** Every task costs this: the coordinator's time and a message. */
 const COST_US_MIN = 20;
 /** What a task costs that demands nothing: it occupies an executor all the same. */
@@ -29,6 +37,10 @@ const SHARE_CPU_MILLI_MIN = 62.5;
 export const costOfUs = (ranForMs: number): number =>
   ranForMs > 0 ? COST_US_MIN + Math.round(ranForMs * 1_000) : COST_US_MIN;
 
+/** What a task of a class costs as far as is known before it runs. */
+export const launchCostUs = (averageMs: number | undefined): number =>
+  averageMs === undefined ? UNKNOWN_US : Math.min(costOfUs(averageMs), LAUNCH_US_MAX);
+
 /** A task of these demands takes so much longer, or less long, than was charged. */
 export function charge(account: Account, us: number, share: number): void {
   account.servedUs += (us * share) / account.weight;
@@ -37,6 +49,12 @@ export function charge(account: Account, us: number, share: number): void {
 /** The job has work again after it had none. */
 export function resume(account: Account, servedUs: number): void {
   account.servedUs = Math.max(account.servedUs, servedUs);
+}
+
+/** The job is served while others are there: what it missed for long it does not get any more. */
+export function catchUp(account: Account, servedUs: number): void {
+  const leastUs = servedUs - LAG_US_MAX / account.weight;
+  if (account.servedUs < leastUs) account.servedUs = leastUs;
 }
 
 /** Of the resource that it takes most of, the part that these demands are of all there is. */

@@ -165,9 +165,14 @@ describe("a stream", () => {
     const mesh = meshWithItems("w1");
     mesh.submit("d.1", "d.s");
     give(mesh, ["w1", "d.1", 0], stored);
+    mesh.worker("w2");
+    mesh.submit("w1.0x0", "d.s", { parent: "d.1" as TaskId });
     mesh.sent();
     act(mesh);
-    expect(said(mesh)).toContain("cancel d.1 w1");
+    const cancels = said(mesh);
+    expect(cancels).toContain("cancel d.1 w1");
+    expect(cancels, "with what it has submitted").toContain("cancel w1.0x0 w2");
+    mesh.release("w1", "w1.0x0");
     give(mesh, ["w1", "d.1", 1], stored);
     expect(said(mesh)).toEqual(["free d.1y1 w1"]);
     if (mesh.plane.peers.has("d" as never)) mesh.release("d", "d.1y0");

@@ -249,8 +249,9 @@ export class Items {
     this.#ports.send(worker, { type: "free-objects", objects: [object] }, 0);
   }
 
+  /** With what it has submitted. */
   #cancel(task: TaskId, why: string): void {
-    this.#machines.schedule({ type: "task-cancelled", task, why });
+    this.#machines.schedule({ type: "task-cancelled", task, why, isRecursive: true });
   }
 
   /** The attempt that comes next was not told yet where to begin. */

@@ -11,6 +11,7 @@ import { describeWish } from "./describe.ts";
 import { stuckWords, wordsFor } from "./explain-words.ts";
 import { expectedWaitMs } from "./expected-wait.ts";
 import { reasonOfGroup } from "./explain-groups.ts";
+import { wasRecalled } from "./recall.ts";
 import { candidatesOf } from "./shapes.ts";
 import type { SchedulerState, SchedulingClass, TaskRecord } from "./types.ts";
 
@@ -173,7 +174,7 @@ function prefetched(task: TaskRecord): Reason {
     worker: worker.name,
     before,
     expectedMs: aheadUs / 1_000 / slots,
-    isRecalled: worker.recalled?.has(task) === true,
+    isRecalled: wasRecalled(worker, task),
   };
 }
 

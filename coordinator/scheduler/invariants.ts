@@ -252,6 +252,10 @@ function checkWorker(state: SchedulerState, worker: WorkerRecord): void {
   );
   for (const task of worker.recalled ?? []) {
     invariant(worker.assigned.has(task), `${id}: is to return ${task.id}, which it has not`);
+    invariant(!worker.unanswered?.has(task), `${id}: was asked twice for ${task.id}`);
+  }
+  for (const task of worker.unanswered ?? []) {
+    invariant(worker.assigned.has(task), `${id}: was to return ${task.id}, which it has not`);
   }
   for (const task of worker.prefetched) {
     invariant(worker.assigned.has(task), `${id}: prefetched ${task.id} is not its own`);

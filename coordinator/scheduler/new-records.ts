@@ -39,6 +39,7 @@ export const newWorker = (
   aheadUs: 0,
   recalled: undefined,
   recalledUntilMs: 0,
+  unanswered: undefined,
   lent: 0,
   isDeep: false,
   demotedFrom: [],

@@ -365,6 +365,9 @@ export function vacate(state: SchedulerState, task: TaskRecord, ranForMs?: numbe
   const { speculation } = task.group;
   if (speculation && !speculation.running.delete(task)) speculation.copies.delete(task);
   if (worker.recalled?.delete(task) && worker.recalled.size === 0) worker.recalled = undefined;
+  if (worker.unanswered?.delete(task) && worker.unanswered.size === 0) {
+    worker.unanswered = undefined;
+  }
   freed(state, worker);
 }
 

@@ -8,13 +8,15 @@ import type { Shape, SchedulerEffect, SchedulerState, TaskRecord, WorkerRecord }
 /**
  * Work that was given ahead is asked back when others are idle (S6). A task stays its holder's until the
  * holder returns it, which it does only if it has not started it: so an answer that crosses the
- * request counts, and a request that gets lost costs nothing.
+ * request counts. Without an answer in time the others are asked for, and in the end the same again:
+ * so a request that gets lost, or came too early for what is stuck there, costs that time and no more.
  */
 
 /** Looked at for one event. */
 const HOLDERS_MAX = 8;
 const IDLE_MAX = 8;
 const RUNNING_MAX = 8;
+const AHEAD_MAX = 32;
 /** A holder that has not answered for so long, besides the way, has started what it was asked for. */
 const ANSWER_MS = 100;
 
@@ -27,30 +29,45 @@ export function recallForIdle(
   let left = Math.min(HOLDERS_MAX, state.ahead.size);
   for (; left > 0; left--) {
     const holder = state.ahead.first!;
-    const last = holder.prefetched.last;
-    if (!last) {
+    if (holder.prefetched.size === 0) {
       state.ahead.delete(holder);
       continue;
     }
     state.ahead.moveToEnd(holder);
-    const { shape } = last.group;
     const isAsked = holder.recalled !== undefined && atMs < holder.recalledUntilMs;
-    if (isAsked || shape.ready.length > 0) continue;
-    const count = countFor(holder, last, atMs);
-    if (count > 0) recall(holder, count, atMs, effects);
+    if (!isAsked) recallFrom(holder, atMs, effects);
   }
 }
 
-/** Over the workers that are idle for its shape. */
-function countFor(holder: WorkerRecord, last: TaskRecord, atMs: number): number {
+/** Whether the worker was asked to return the task. */
+export const wasRecalled = ({ recalled, unanswered }: WorkerRecord, task: TaskRecord): boolean =>
+  recalled?.has(task) === true || unanswered?.has(task) === true;
+
+/** What it got last may suit none of those that are idle, and what is before that may. */
+function recallFrom(holder: WorkerRecord, atMs: number, effects: SchedulerEffect[]): void {
+  const passed: Shape[] = [];
+  let left = AHEAD_MAX;
+  for (const last of holder.prefetched.backwards()) {
+    if (left-- === 0) return;
+    const { shape } = last.group;
+    if (passed.includes(shape)) continue;
+    const count = shape.ready.length > 0 ? undefined : countFor(holder, last, atMs);
+    if (count === undefined) passed.push(shape);
+    else return recall(holder, { shape, count }, atMs, effects);
+  }
+}
+
+/** Over the workers that are idle for its shape. @returns nothing if there are none. */
+function countFor(holder: WorkerRecord, last: TaskRecord, atMs: number): number | undefined {
   const { shape, averageMs } = last.group;
-  const about = aboutHolder(holder, atMs);
+  let about: Holder | undefined;
   let count = 0;
   let left = IDLE_MAX;
   for (const { open } of shape.pools) {
     for (const idle of open) {
-      if (left-- === 0) return Math.min(count, RECALLED_MAX);
+      if (left-- === 0) return about && Math.min(count, RECALLED_MAX);
       if (idle === holder || !hasRoom(idle, shape)) continue;
+      about ??= aboutHolder(holder, atMs);
       count += countToRecall(
         { ...about, count: about.count - count },
         {
@@ -62,7 +79,7 @@ function countFor(holder: WorkerRecord, last: TaskRecord, atMs: number): number 
       if (count >= about.count) return Math.min(about.count, RECALLED_MAX);
     }
   }
-  return Math.min(count, RECALLED_MAX);
+  return about && Math.min(count, RECALLED_MAX);
 }
 
 function aboutHolder(holder: WorkerRecord, atMs: number): Holder {
@@ -99,23 +116,39 @@ const freeSlots = ({ capacity, used }: WorkerRecord, { demands }: Shape): number
     demands,
   );
 
-/** Ask for those that it got last. */
+/** Ask for those of a shape that it got last, and for those that it was asked for already only then. */
 function recall(
   holder: WorkerRecord,
-  count: number,
+  { shape, count }: { readonly shape: Shape; readonly count: number },
   atMs: number,
   effects: SchedulerEffect[],
 ): void {
-  const recalled = (holder.recalled ??= new Set());
-  const tasks: [TaskId, number][] = [];
-  for (const task of holder.prefetched.backwards()) {
+  if (count === 0) return;
+  const { prefetched } = holder;
+  const unanswered = expire(holder);
+  const tasks: TaskRecord[] = [];
+  for (const task of prefetched.backwards()) {
     if (tasks.length === count) break;
-    if (recalled.has(task)) continue;
-    recalled.add(task);
-    tasks.push([task.id, task.attempt]);
+    if (task.group.shape === shape && !unanswered?.has(task)) tasks.push(task);
   }
-  if (recalled.size === 0) holder.recalled = undefined;
+  for (const task of unanswered ?? []) {
+    if (tasks.length === count) break;
+    if (task.group.shape === shape && prefetched.has(task)) tasks.push(task);
+  }
   if (tasks.length === 0) return;
+  for (const task of tasks) unanswered?.delete(task);
+  if (unanswered?.size === 0) holder.unanswered = undefined;
+  holder.recalled = new Set(tasks);
   holder.recalledUntilMs = atMs + ANSWER_MS + 2 * holder.speed.roundTripMs;
-  effects.push({ type: "recall-runs", worker: holder.id, tasks });
+  const named = tasks.map(({ id, attempt }): [TaskId, number] => [id, attempt]);
+  effects.push({ type: "recall-runs", worker: holder.id, tasks: named });
+}
+
+/** The request before was not answered in time. @returns all that it was asked for in vain. */
+function expire(holder: WorkerRecord): Set<TaskRecord> | undefined {
+  const { recalled, unanswered } = holder;
+  holder.recalled = undefined;
+  if (!unanswered) return (holder.unanswered = recalled);
+  for (const task of recalled ?? []) unanswered.add(task);
+  return unanswered;
 }

@@ -35,7 +35,7 @@ import {
 } from "./placement-groups.ts";
 import { abandon, cancelDescendants, cancelTask, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
-import { recallForIdle } from "./recall.ts";
+import { recallForIdle, wasRecalled } from "./recall.ts";
 import { addNear } from "./policy/locality.ts";
 import { learnRoundTrip } from "./policy/speed.ts";
 import { leaveShape, offer, withdraw } from "./shapes.ts";
@@ -137,7 +137,7 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     const task = runningAttempt(state, workerId, id, attempt);
     if (!task) return;
     const worker = task.worker!;
-    const isRecalled = worker.recalled?.has(task) === true;
+    const isRecalled = wasRecalled(worker, task);
     vacate(state, task);
     if (goesOn(state, task)) return;
     task.attempt = nextAttempt(state, task);

@@ -206,6 +206,8 @@ export interface WorkerRecord {
   /** Those of its tasks that it was asked to return, and how long that request may be answered. */
   recalled: Set<TaskRecord> | undefined;
   recalledUntilMs: number;
+  /** Those that earlier requests named without an answer, in the order they were asked for. */
+  unanswered: Set<TaskRecord> | undefined;
   /** Tasks that wait for others and lend their CPUs, and whether there were too many. */
   lent: number;
   isDeep: boolean;

@@ -62,7 +62,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a worker returns what an executor has",
     file: "shared/worker/machine/step.ts",
-    text: "      if (order.executors.size > 0) continue;\n",
+    text: '      if (order.state === "assigned") continue;\n',
     by: "",
   },
   {

@@ -324,8 +324,9 @@ export class VirtualWorker extends VirtualPeer {
       case "return-task": {
         const { key, task, attempt } = effect.order;
         this.#jobs.delete(key);
-        const { size } = effect.order.executors;
-        invariant(size === 0, `${task} is returned and may have been started`);
+        for (const executor of effect.order.executors) {
+          invariant(!this.#runs(executor, key), `${task} is returned and was started`);
+        }
         return this.send({ type: "task-returned", task, attempt, error: effect.error });
       }
       case "report-task":

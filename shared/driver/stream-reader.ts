@@ -94,7 +94,10 @@ export class StreamReader {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const { port } = this.#driver;
-    if (!this.#hasEnded) port.send({ type: "cancel-task", task: this.task, ...this.#origin });
+    if (!this.#hasEnded) {
+      const { task } = this;
+      port.send({ type: "cancel-task", task, isRecursive: true, ...this.#origin });
+    }
     this.forget();
     this.#result.dispose();
     this.#completed = undefined;

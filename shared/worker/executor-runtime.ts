@@ -97,9 +97,8 @@ export class ExecutorRuntime {
     });
     this.driver = new Driver(this.port);
     const { driver, unfinished } = this;
-    const waiting = () => this.#tasks.orders;
     const callables = this.#callables;
-    this.items = new ItemMakers({ host, driver, callables, unfinished, waiting });
+    this.items = new ItemMakers({ host, driver, callables, unfinished });
     this.#sdk = new ExecutorSdk({
       driver: this.driver,
       callables: this.#callables,
@@ -140,6 +139,7 @@ export class ExecutorRuntime {
       const lane = this.#laneOf(order);
       if (!lane) continue;
       lane.orders.push(order);
+      if (order.kind === "task" && order.method) this.items.expect(order);
       touched.add(lane);
     }
     this.#sliceStartedMs = this.#host.clock.nowMs();
@@ -440,7 +440,9 @@ export class ExecutorRuntime {
 
   #endTask(order: Order): void {
     this.#underWay.ended(order);
-    if (order.kind === "task") this.driver.endTask();
+    if (order.kind !== "task") return;
+    if (order.method) this.items.forget(order.key);
+    this.driver.endTask();
   }
 
   /** Nothing else will finish this turn if no lane is busy; else wait for the turn's end. */

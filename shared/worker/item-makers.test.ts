@@ -26,7 +26,6 @@ class TestMaker {
       driver: { refs: undefined, share: (_object: ObjectId) => {} },
       callables: { definition: () => define },
       unfinished: new UnfinishedCalls(),
-      waiting: () => [],
     };
     this.makers = new ItemMakers(parts as unknown as ItemMakersParts);
   }

@@ -27,8 +27,6 @@ export interface ItemMakersParts {
   readonly driver: Pick<Driver, "refs" | "share">;
   readonly callables: Callables;
   readonly unfinished: UnfinishedCalls;
-  /** Tasks that were not begun. */
-  waiting(): readonly Order[];
 }
 
 /** For people, and what its code is called in stacks. */
@@ -69,9 +67,21 @@ class ItemFailure extends Error {
 export class ItemMakers {
   readonly #parts: ItemMakersParts;
   readonly #makers = new Map<string, Maker>();
+  /** Tasks that are to make items and were not begun. */
+  readonly #waiting = new Map<string, Order>();
 
   constructor(parts: ItemMakersParts) {
     this.#parts = parts;
+  }
+
+  /** The order is here, and will be begun, or {@link forget} is called. */
+  expect(order: Order): void {
+    this.#waiting.set(order.key, order);
+  }
+
+  /** It has its outcome. */
+  forget(key: string): void {
+    this.#waiting.delete(key);
   }
 
   /** @returns how many items there were, or what the task fails with. */
@@ -81,6 +91,7 @@ export class ItemMakers {
     const settled = (promised: unknown) => unfinished.settled(source, promised);
     const task = { order, what, result, settled };
     const maker: Maker = { taken: 0, isStopped: false, wake: undefined };
+    this.#waiting.delete(order.key);
     this.#makers.set(order.key, maker);
     try {
       if (stream) return await this.#drain(task, maker, stream.maxAhead);
@@ -99,7 +110,7 @@ export class ItemMakers {
       maker.taken = Math.max(maker.taken, taken);
       return maker.wake?.();
     }
-    const order = this.#parts.waiting().find((one) => one.key === key && one.method);
+    const order = this.#waiting.get(key);
     if (!order) return;
     const { from } = unpackItemOrder(order.method!);
     (order as { method: string }).method = packItemOrder({ from, taken });

@@ -71,6 +71,27 @@ describe("the items of an order", () => {
     expect(said.filter((line) => line.startsWith("item"))).toHaveLength(3);
   });
 
+  test("go on as the reader of the latest attempt says, also when an old order comes again", () => {
+    const order = (key: string, attempt: number) => {
+      const run = { task: "d.1" as TaskId, attempt, items: { from: 0, taken: 0 } } as Run;
+      outlets.open(key, run, { callable: "d.f" as CallableId, ...stream } as Define);
+    };
+    const taken = (attempt: number, count: number) =>
+      outlets.taken({ task: "d.1" as TaskId, attempt, taken: count });
+    order("a", 0);
+    order("b", 1);
+    outlets.close("a");
+    order("c", 0);
+    outlets.close("c");
+    taken(0, 1);
+    expect(said).toEqual([]);
+    taken(1, 1);
+    expect(said).toEqual(["taken 1"]);
+    outlets.close("b");
+    taken(1, 2);
+    expect(said).toEqual(["taken 1"]);
+  });
+
   test("of a fixed number are as many", () => {
     open({ from: 1 }, { returns: 2 });
     expect(() => give(0)).toThrow(/1 was next/);

@@ -46,6 +46,8 @@ export interface ItemOutletsOptions {
 export class ItemOutlets {
   readonly #options: ItemOutletsOptions;
   readonly #outlets = new Map<OrderKey, Outlet>();
+  /** The latest attempt of each: a worker may have thousands of readers to hear of. */
+  readonly #byTask = new Map<TaskId, Outlet>();
 
   constructor(options: ItemOutletsOptions) {
     this.#options = options;
@@ -59,16 +61,19 @@ export class ItemOutlets {
     const isRepeated = stream !== undefined && items.taken === undefined;
     const maxAhead = returns ?? stream?.maxAhead ?? 1;
     const about = { key, task, attempt, maxAhead, jobKey, isRepeated, taken };
-    this.#outlets.set(key, { ...about, next: from, line: undefined, failure: undefined });
+    const outlet: Outlet = { ...about, next: from, line: undefined, failure: undefined };
+    this.#outlets.set(key, outlet);
+    // An order that came again is ignored.
+    const known = this.#byTask.get(task);
+    if (!known || known.attempt < attempt) this.#byTask.set(task, outlet);
   }
 
   /** Its reader has taken so many. */
   taken({ task, attempt, taken }: Omit<ItemsWanted, "type">): void {
-    for (const outlet of this.#outlets.values()) {
-      if (outlet.task !== task || outlet.attempt !== attempt) continue;
-      outlet.taken = Math.max(outlet.taken, taken);
-      return this.#options.taken(outlet.key, outlet.taken);
-    }
+    const outlet = this.#byTask.get(task);
+    if (outlet?.attempt !== attempt) return;
+    outlet.taken = Math.max(outlet.taken, taken);
+    this.#options.taken(outlet.key, outlet.taken);
   }
 
   /**
@@ -117,7 +122,10 @@ export class ItemOutlets {
 
   /** Nobody wants more of the order. */
   close(key: OrderKey): void {
-    if (this.#outlets.size > 0) this.#outlets.delete(key);
+    const outlet = this.#outlets.size > 0 ? this.#outlets.get(key) : undefined;
+    if (!outlet) return;
+    this.#outlets.delete(key);
+    if (this.#byTask.get(outlet.task) === outlet) this.#byTask.delete(outlet.task);
   }
 
   async #store(outlet: Outlet, item: TaskItem, bytes: Item["bytes"]): Promise<void> {

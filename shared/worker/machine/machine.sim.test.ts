@@ -249,7 +249,10 @@ class Simulation {
         return this.#end(effect.key);
       case "return-task":
         this.counts.returned += 1;
-        invariant(effect.order.executors.size === 0, `${effect.order.key} may have started`);
+        for (const id of effect.order.executors) {
+          const first = this.state.executors.get(id)?.queue.first;
+          invariant(first !== effect.order.key, `${effect.order.key} has started`);
+        }
         return this.#end(effect.order.key);
       case "report-task":
       case "report-call":

@@ -62,6 +62,24 @@ test("what is recalled is returned unless an executor has it, and what it waited
   expect(short(w.finish("e0", "0"))).toEqual(["report a done"]);
 });
 
+test("what waits in an executor behind a task that hangs is returned, and not begun there", () => {
+  const w = worker({ executorsMin: 1, executorsMax: 1 });
+  w.start();
+  w.order("a");
+  w.finish("e0", "0", 0.5);
+  for (const task of ["x", "b", "c"]) w.order(task);
+  const tasks = ["x", "b", "c"].map((task) => [task as TaskId, 0] as const);
+  const recall = () => short(w.feed({ type: "runs-recalled", tasks }));
+  expect(recall(), "the executor may begin them at once").toEqual([]);
+  w.at(PIPELINE_STALL_MS + 1);
+  expect(recall()).toEqual(["abort 2 e0", "return b", "abort 3 e0", "return c"]);
+  expect(short(w.order("b", { attempt: 1 })), "another attempt is another order").toEqual([]);
+  expect(short(w.finish("e0", "1", 200))).toEqual(["report x done"]);
+  expect(short(w.finish("e0", "2")), "it began that very moment").toEqual([]);
+  expect(short(w.finish("e0", "3"))).toEqual(["give 4 e0"]);
+  expect(short(w.finish("e0", "4"))).toEqual(["report b done"]);
+});
+
 test("a fetch stops when its last order is cancelled", () => {
   const w = worker();
   w.start();

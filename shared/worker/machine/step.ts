@@ -80,9 +80,13 @@ const handlers: { readonly [Type in MachineEvent["type"]]: Handler<Type> } = {
   "runs-recalled"(state, { tasks }, effects) {
     for (const [task, attempt] of tasks) {
       const order = state.orders.get(state.tasks.get(task) ?? "");
-      // What an executor was given may have started: its answer is on the way, or will be.
       if (!order || order.kind === "call" || order.attempt !== attempt) continue;
-      if (order.executors.size > 0) continue;
+      // What an executor has may have started: its answer is on the way, or will be.
+      if (order.state === "assigned") continue;
+      // Behind one that takes long. If it begins this very moment nobody hears of what comes of it.
+      for (const executor of order.executors) {
+        effects.push({ type: "abort-order", executor, key: order.key });
+      }
       giveBack(state, order, recalled(order, state.settings.workerName), effects);
     }
   },

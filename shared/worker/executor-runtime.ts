@@ -440,9 +440,8 @@ export class ExecutorRuntime {
 
   #endTask(order: Order): void {
     this.#underWay.ended(order);
-    if (order.kind !== "task") return;
     if (order.method) this.items.forget(order.key);
-    this.driver.endTask();
+    if (order.kind === "task") this.driver.endTask();
   }
 
   /** Nothing else will finish this turn if no lane is busy; else wait for the turn's end. */

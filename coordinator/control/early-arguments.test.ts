@@ -41,6 +41,17 @@ describe("a ref that overtook what its maker says of the object", () => {
     expect(mesh.located("d")).toEqual([]);
   });
 
+  test("fails later tasks with what became of its maker: whose object it was was never said", () => {
+    const mesh = meshOf("w1", "w2");
+    mesh.put("d", "d.1", { contained: ["w1.1"] });
+    mesh.leave("w1");
+    mesh.tick(5_000);
+    mesh.submit("d.2", "d.f", on("w1.1"));
+    expect(mesh.located("d")).toEqual(["d.2 OBJECT_LOST"]);
+    mesh.submit("d.3", "d.f", { contained: ["w1.1" as ObjectId] });
+    expect(mesh.sentInShort()).toContain("run w2");
+  });
+
   test("inside a value is held by that value", () => {
     const mesh = meshOf("w1", "w2");
     mesh.put("d", "d.1", { contained: ["w1.1"] });

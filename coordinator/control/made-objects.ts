@@ -134,7 +134,9 @@ export class MadeObjects {
     if (circles.mayRead(peer, object)) return false;
     // What its id tells is known before its maker has announced it.
     if (circles.isOfJob(object)) return true;
-    return directory.objects.has(object) && !this.isExpected(object);
+    // Its maker may have left before it said whose it was: why it failed is no secret.
+    const record = directory.objects.get(object);
+    return record !== undefined && !record.error && !this.isExpected(object);
   }
 
   /** In whose name a peer speaks: a worker in that of jobs that it takes part in. */

@@ -52,8 +52,8 @@ export function schedulerEventOf(
       return { type, worker, task, attempt };
     }
     case "task-failed": {
-      const { task, attempt, error } = message;
-      return { type: "task-failed", worker, task, attempt, error };
+      const { task, attempt, error, isRetryable } = message;
+      return { type: "task-failed", worker, task, attempt, error, isRetryable };
     }
     case "actor-ended":
       return { ...message, worker };

@@ -16,6 +16,7 @@ import { toWireError } from "../../shared/protocol/wire-error.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Transport } from "../../shared/transport/transport.ts";
 import { ControlPlane } from "../control/control-plane.ts";
+import { nextWakeMs } from "../scheduler/resting.ts";
 import { PeerSession } from "./peer-session.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import type { RelayLimits } from "./relay-quota.ts";
@@ -68,6 +69,8 @@ export class Gateway {
   /** Made anew with each coordinator, and so are all jobs. */
   readonly #secret = randomBytes(32);
   #cancelTick: () => void = () => {};
+  #cancelWake: () => void = () => {};
+  #wakesMs = Number.POSITIVE_INFINITY;
   #closed = false;
 
   constructor(options: GatewayOptions) {
@@ -136,6 +139,7 @@ export class Gateway {
   close(reason: string): void {
     this.#closed = true;
     this.#cancelTick();
+    this.#cancelWake();
     for (const { session } of this.#members.values()) {
       session.drop({ code: "DISCONNECTED", message: reason });
     }
@@ -158,6 +162,7 @@ export class Gateway {
       onMessage: (message) => {
         member.heardMs = this.#nowMs();
         this.plane.receive(peer, message, member.heardMs);
+        this.#wakeLater();
       },
       onRelay: (header, payload) => this.#relay.take(peer, header, payload),
       onEnded: (why) => this.#leave(peer, hello.name, why),
@@ -198,6 +203,7 @@ export class Gateway {
     this.#relay.peerLeft(peer);
     this.#options.log(`${name} (${peer}) left: ${why}`);
     this.plane.peerLeft(peer, why, this.#nowMs());
+    this.#wakeLater();
   }
 
   /** The control plane watches workers; a driver that vanished must not keep what it holds. */
@@ -222,11 +228,28 @@ export class Gateway {
 
   #scheduleTick(): void {
     this.#cancelTick = this.#options.clock.after(TICK_EVERY_MS, () => {
-      if (this.#closed) return;
-      const nowMs = this.#nowMs();
-      this.plane.tick(nowMs);
-      this.#dropSilentDrivers(nowMs);
-      this.#scheduleTick();
+      this.#tick();
+      if (!this.#closed) this.#scheduleTick();
+    });
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    const nowMs = this.#nowMs();
+    this.plane.tick(nowMs);
+    this.#dropSilentDrivers(nowMs);
+    this.#wakeLater();
+  }
+
+  /** What rests before it is tried again may not have to wait for the next tick. */
+  #wakeLater(): void {
+    const wakeMs = nextWakeMs(this.plane.scheduler);
+    if (wakeMs === undefined || wakeMs >= this.#wakesMs) return;
+    this.#wakesMs = wakeMs;
+    this.#cancelWake();
+    this.#cancelWake = this.#options.clock.after(Math.max(0, wakeMs - this.#nowMs()), () => {
+      this.#wakesMs = Number.POSITIVE_INFINITY;
+      this.#tick();
     });
   }
 }

@@ -3,6 +3,7 @@ import { STORY_STEPS_MAX } from "../../shared/protocol/texts.ts";
 import { leaveFamily } from "./family.ts";
 import { vacate } from "./placement.ts";
 import { makeReady } from "./ready-lines.ts";
+import { rest } from "./resting.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
 /**
@@ -13,6 +14,8 @@ import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
  *   A2. A move costs no restart: its worker leaves in order, and the actor either can be restarted or
  *       has handed its state over.
  *   A3. Who asked for its end, or the actor itself, ends it for good, however many restarts are left.
+ *   A4. The second time in a row that it is lost within ten seconds it waits before it is constructed
+ *       again, and longer each time, from 100 ms to 5 s. A longer life ends that.
  */
 export interface Loss {
   readonly why: string;
@@ -23,6 +26,8 @@ export interface Loss {
 
 /** What was submitted and what is now are told besides. */
 const STORY_CHAPTERS_MAX = STORY_STEPS_MAX - 4;
+/** An actor that lived so long is not one that dies again and again. */
+export const HEALTHY_MS = 10_000;
 
 /** A living actor lost its worker or its executor. */
 export function loseActor(
@@ -38,9 +43,11 @@ export function loseActor(
     return buryActor(state, task, { how: "failed", error }, effects);
   }
   if (!isMove) task.restarts += 1;
-  tellOf(task, { atMs: loss.atMs, what: `${isMove ? "moved" : "restarted"}: ${loss.why}` });
+  const ending = isMove ? "moved" : "restarted";
+  tellOf(task, { atMs: loss.atMs, what: `life ${task.attempt + 1} ended, ${ending}: ${loss.why}` });
   vacate(state, task);
-  beginAgain(state, task);
+  if (isMove) beginAgain(state, task);
+  else constructAgain(state, task, loss.atMs);
   effects.push({ type: "actor-restarting", actor: task.id as string as ActorId });
 }
 
@@ -48,19 +55,31 @@ export const mayRestart = ({ restarts, group }: TaskRecord): boolean =>
   restarts < group.restartsMax;
 
 /** Its constructor lost its worker too often in one life: that costs a restart, if there is one. */
-export function restartInstead(state: SchedulerState, task: TaskRecord): boolean {
+export function restartInstead(state: SchedulerState, task: TaskRecord, atMs: number): boolean {
   if (!task.group.isActor || !mayRestart(task)) return false;
   task.restarts += 1;
-  beginAgain(state, task);
+  constructAgain(state, task, atMs);
   return true;
 }
 
+/** At once after a mishap; one that dies again and again is given longer and longer pauses (A4). */
+function constructAgain(state: SchedulerState, task: TaskRecord, atMs: number): void {
+  task.shortLives = atMs - task.launchedMs < HEALTHY_MS ? task.shortLives + 1 : 0;
+  renew(task);
+  if (task.shortLives <= 1) makeReady(state, task);
+  else rest(state, task, { failures: task.shortLives - 1, atMs });
+}
+
 function beginAgain(state: SchedulerState, task: TaskRecord): void {
+  renew(task);
+  makeReady(state, task);
+}
+
+function renew(task: TaskRecord): void {
   task.isHandedOver = false;
   task.losses = 0;
   task.returns = 0;
   task.attempt += 1;
-  makeReady(state, task);
 }
 
 export function tellOf(task: TaskRecord, chapter: { atMs: number; what: string }): void {

@@ -5,6 +5,7 @@ import { endOthers } from "./copies.ts";
 import { descendantsOf } from "./family.ts";
 import { vacate } from "./placement.ts";
 import { takeFromQueue } from "./ready-lines.ts";
+import { stopResting } from "./resting.ts";
 import type { SchedulerEffect, SchedulerState, TaskRecord } from "./types.ts";
 
 /** How tasks come to an end that is not a result. */
@@ -69,6 +70,7 @@ export function failTask(
   effects: SchedulerEffect[],
 ): void {
   if (task.state === "ready") takeFromQueue(state, task);
+  else if (task.state === "resting") stopResting(state, task);
   if (task.missing) {
     for (const object of task.missing) dropDependent(state, object, task);
   }

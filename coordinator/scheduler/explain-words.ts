@@ -36,6 +36,8 @@ export function wordsFor(name: string, reason: Reason): string {
       return `${name} is with ${reason.worker} and is paused: its reader has taken ${reason.taken} of the ${reason.made} items that it has made, and it may be ${reason.made - reason.taken} ahead (maxAhead)`;
     case "waits-for-nested":
       return `${name} runs on ${reason.worker} and waits for objects that are not made yet, such as results of tasks that it submitted; its CPUs serve others meanwhile`;
+    case "resting":
+      return `${name} is tried again in ${reason.waitMs} ms, after longer pauses each time: ${reason.last}`;
     case "actor-lives":
       return `actor ${name} lives on ${reason.worker}${restartWords(reason)}`;
     default:

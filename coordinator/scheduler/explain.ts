@@ -54,6 +54,11 @@ function reasonOf(
       const restartsMax = finite("restartsMax", group.restartsMax);
       return { code: "actor-lives", worker: task.worker!.name, restarts, ...restartsMax };
     }
+    case "resting": {
+      const waitMs = Math.max(0, state.resting.until.get(task)! - atMs);
+      const last = task.story?.at(-1)?.what ?? "it failed before";
+      return { code: "resting", waitMs, last: cut(last, STEP_CHARS_MAX) };
+    }
     case "running":
       return whereItRuns(state, task, { atMs, fetching });
   }

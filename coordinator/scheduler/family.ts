@@ -11,6 +11,14 @@ export interface Family {
   readonly parents: Map<TaskId, TaskId>;
 }
 
+/** How a task is given up. */
+export interface CancelManner {
+  /** Its code is stopped at once, even if it would end by itself when it is told. */
+  readonly isForced?: boolean | undefined;
+  /** With all that it has submitted. */
+  readonly isRecursive?: boolean | undefined;
+}
+
 export const emptyFamily = (): Family => ({ children: new Map(), parents: new Map() });
 
 /** A task was submitted by the code of another one. */

@@ -57,6 +57,10 @@ function checkTasks(state: SchedulerState): void {
     invariant(group.queue.has(task) === (task.state === "ready"), `${id}: queued iff ready`);
     const placed = task.state === "running" || task.state === "alive";
     invariant((task.worker !== undefined) === placed, `${id}: placed iff running or alive`);
+    invariant(
+      state.resting.until.has(task) === (task.state === "resting"),
+      `${id}: is to be woken iff it rests`,
+    );
     invariant(state.leased.has(task) === (task.state === "running"), `${id}: leased iff running`);
     invariant(
       (task.missing !== undefined) === (task.state === "waiting"),

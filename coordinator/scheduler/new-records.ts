@@ -64,6 +64,7 @@ export function newTask(
     attempt: again?.attempt ?? 0,
     losses: again?.losses ?? 0,
     restarts: 0,
+    shortLives: 0,
     isHandedOver: false,
     worker: undefined,
     leasedMs: 0,

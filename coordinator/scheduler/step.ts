@@ -2,15 +2,7 @@ import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import { change } from "../../shared/worker/machine/amounts.ts";
 import { invariant } from "../../shared/errors.ts";
 import type { ObjectId, TaskId } from "../../shared/ids.ts";
-import {
-  buryActor,
-  endActor,
-  forget,
-  loseActor,
-  restartInstead,
-  tellOf,
-  type Loss,
-} from "./actors.ts";
+import { buryActor, endActor, forget, loseActor, tellOf, type Loss } from "./actors.ts";
 import { placeAtOnce, placeReadyTasks, settleIn, takeBack, vacate } from "./placement.ts";
 import { endOthers, goesOn, nextAttempt, runningAttempt } from "./copies.ts";
 import { copyStragglers } from "./speculate.ts";
@@ -38,6 +30,8 @@ import { warnOfPendingGroups } from "./explain-groups.ts";
 import { recallForIdle, wasRecalled } from "./recall.ts";
 import { addNear } from "./policy/locality.ts";
 import { learnRoundTrip } from "./policy/speed.ts";
+import { wakeRested } from "./resting.ts";
+import { retryOrFail, retryThrown } from "./retries.ts";
 import { leaveShape, offer, withdraw } from "./shapes.ts";
 import type {
   SchedulerEffect,
@@ -205,7 +199,8 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     forget(state, state.copies.size === 0 ? task : endOthers(state, task, effects));
   },
 
-  "task-failed"(state, { worker: workerId, task: id, attempt, error, atMs }, effects) {
+  "task-failed"(state, event, effects) {
+    const { worker: workerId, task: id, attempt, error, isRetryable = false, atMs } = event;
     const task = runningAttempt(state, workerId, id, attempt);
     if (!task) return;
     const worker = task.worker!;
@@ -217,7 +212,9 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
     }
     (worker.host ?? worker).tasksFailed += 1;
     vacate(state, task);
-    failTask(state, endOthers(state, task, effects), error, effects);
+    if (!isRetryable) return failTask(state, endOthers(state, task, effects), error, effects);
+    // A copy of it may do better.
+    if (!goesOn(state, task)) retryThrown(state, task, { error, atMs }, effects);
   },
 
   "task-blocked"(state, { worker, task: id, attempt }, effects) {
@@ -342,6 +339,7 @@ export function step(
 ): SchedulerEffect[] {
   state.nowMs = event.atMs;
   (handlers[event.type] as Handler<SchedulerEvent["type"]>)(state, event, effects);
+  if (state.resting.until.size > 0) wakeRested(state, event.atMs);
   if (state.pendingGroups.size > 0) placeGroups(state, event.atMs, effects);
   if (state.readyShapes.size > 0) placeReadyTasks(state, event.atMs, effects);
   if (state.isIdle) {
@@ -396,35 +394,6 @@ function awaitObjects(state: SchedulerState, task: TaskRecord, missing: readonly
 /** It has just lost a task of this class: try another first. */
 function passOver(worker: WorkerRecord, { shape }: SchedulingClass): void {
   for (const { open } of shape.pools) if (open.has(worker)) open.moveToEnd(worker);
-}
-
-function retryOrFail(
-  state: SchedulerState,
-  task: TaskRecord,
-  cause: { why: string; atMs: number },
-  effects: SchedulerEffect[],
-): void {
-  tellOf(task, { atMs: cause.atMs, what: `attempt ${task.attempt + 1} was lost: ${cause.why}` });
-  if (task.losses < task.group.retriesMax) {
-    task.losses += 1;
-    task.attempt = nextAttempt(state, task);
-    state.counters.retried += 1;
-    makeReady(state, task);
-    return;
-  }
-  if (restartInstead(state, task)) return;
-  const attempts = task.losses + 1;
-  const story = task.story!.map(({ what }) => what).join("; ");
-  failTask(
-    state,
-    task,
-    {
-      code: "RETRIES_EXHAUSTED",
-      message: `${task.group.name} (${task.id}) lost its worker ${attempts} of ${attempts} times: ${story}. If its own code brings workers down, mend that; else raise retriesMax`,
-      details: { task: task.id, attempts },
-    },
-    effects,
-  );
 }
 
 function warnIfStuck(

@@ -12,7 +12,8 @@ import type {
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
 import { noAmounts, type Amounts } from "../../shared/worker/machine/amounts.ts";
 import type { Choice, Constraints } from "./choices.ts";
-import { emptyFamily, type Family } from "./family.ts";
+import { emptyFamily, type CancelManner, type Family } from "./family.ts";
+import type { Resting } from "./resting.ts";
 import type { PackStrategy } from "./policy/bundles.ts";
 import type { Nearness } from "./policy/locality.ts";
 import type { Account, Quota } from "./policy/fairness.ts";
@@ -28,8 +29,10 @@ import type { Speed, Throughput } from "./policy/speed.ts";
  *                 ^          │  └───> alive   an actor that was constructed; until it ends
  *                 └──────────┘         │        the worker was lost and retries remain
  *                 └────────────────────┘        it was lost and restarts remain, or it moves
+ *
+ * What failed by its own doing is `resting` for a while before it is ready again.
  */
-export type TaskState = "waiting" | "ready" | "running" | "alive";
+export type TaskState = "waiting" | "ready" | "running" | "alive" | "resting";
 
 /**
  * The kinds of sets that a task can be in: at most one of each at a time, and of those with one
@@ -54,6 +57,8 @@ export interface TaskRecord extends Chained {
   losses: number;
   /** Of an actor: how many of its restarts are used. */
   restarts: number;
+  /** Of an actor: how many of its last lives were short. */
+  shortLives: number;
   /** Of an actor: its worker is about to leave and has passed its state on. */
   isHandedOver: boolean;
   /** Set exactly while `state` is `running` or `alive`. */
@@ -306,6 +311,8 @@ export interface SchedulerState {
   /** Tasks that wait for an object. */
   readonly dependents: Map<ObjectId, Set<TaskRecord>>;
   readonly family: Family;
+  /** Exactly the tasks in state `resting`. */
+  readonly resting: Resting;
   /** Exactly the tasks in state `running`, oldest lease first. */
   readonly leased: ChainedSet<TaskRecord>;
   /** Workers by how long they may be silent; within one limit, longest silent first. */
@@ -393,6 +400,8 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly task: TaskId;
       readonly attempt: number;
       readonly error: WireError;
+      /** Its own code threw, and its `retryOn` says that this may be tried again. */
+      readonly isRetryable?: boolean | undefined;
     }
   /** Its code waits for objects that are not made yet; or it goes on. */
   | {
@@ -401,15 +410,11 @@ export type SchedulerEvent = { readonly atMs: number } & (
       readonly task: TaskId;
       readonly attempt: number;
     }
-  | {
+  | ({
       readonly type: "task-cancelled";
       readonly task: TaskId;
       readonly why: string;
-      /** Its code is stopped at once, even if it would end by itself when it is told. */
-      readonly isForced?: boolean | undefined;
-      /** With all that it has submitted. */
-      readonly isRecursive?: boolean | undefined;
-    }
+    } & CancelManner)
   | {
       readonly type: "actor-ended";
       readonly worker: PeerId;
@@ -542,6 +547,7 @@ export const emptySchedulerState = (quota?: Quota): SchedulerState => ({
   turns: 0,
   dependents: new Map(),
   family: emptyFamily(),
+  resting: { until: new Map(), byTime: new Map() },
   leased: new ChainedSet(SLOT.leased),
   silent: new Map(),
   counters: { done: 0, failed: 0, retried: 0, copied: 0 },

@@ -312,6 +312,18 @@ export const MUTATIONS: readonly Mutation[] = [
     by: "",
   },
   {
+    name: "a task that rests before its next attempt can not be given up",
+    file: "coordinator/scheduler/endings.ts",
+    text: 'else if (task.state === "resting") stopResting(state, task);',
+    by: "",
+  },
+  {
+    name: "what rests before its next attempt is never woken",
+    file: STEP,
+    text: "if (state.resting.until.size > 0) wakeRested(state, event.atMs);",
+    by: "",
+  },
+  {
     name: "saved states of actors are kept for ever",
     file: "coordinator/control/saved-states.ts",
     text: 'if (replaced.length > 0) this.#hold("task-released", replaced);',

@@ -186,6 +186,8 @@ class Simulation {
       workers: plane.scheduler.workers.size,
       dependents: plane.scheduler.dependents.size,
       leased: plane.scheduler.leased.size,
+      resting: plane.scheduler.resting.until.size + plane.scheduler.resting.byTime.size,
+      family: plane.scheduler.family.parents.size + plane.scheduler.family.children.size,
       shapes: plane.scheduler.shapes.size,
       readyShapes: plane.scheduler.readyShapes.size,
       callables: plane.callables.size,

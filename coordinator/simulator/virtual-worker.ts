@@ -138,10 +138,8 @@ export class VirtualWorker extends VirtualPeer {
         return this.#run(message);
       case "cancel-run": {
         const { task, attempt, isGraceful } = message;
-        for (const order of this.#state.orders.values()) {
-          const isIt = order.kind !== "call" && order.task === task && order.attempt === attempt;
-          if (isIt) this.#cancelled.add(order.key);
-        }
+        const order = this.#state.orders.get(this.#state.tasks.get(task) ?? "");
+        if (order?.kind !== "call" && order?.attempt === attempt) this.#cancelled.add(order.key);
         return this.#feed({ type: "run-cancelled", task, attempt, isGraceful });
       }
       case "recall-runs":
@@ -377,7 +375,10 @@ export class VirtualWorker extends VirtualPeer {
     else if (run) {
       const { task, attempt } = run;
       const error = outcome.error ?? { code: "INTERNAL", message: `${task} has no outcome` };
-      this.send({ type: "task-failed", task, attempt, error, ranForMs: outcome.ranForMs });
+      const { ranForMs } = outcome;
+      // Some of what code throws is meant to be tried again.
+      const isRetryable = error.code === "TASK_FAILED" && this.mesh.world.prng.chance(1, 2);
+      this.send({ type: "task-failed", task, attempt, error, ranForMs, isRetryable });
     } else if (outcome.error || !content) answer!({ ...outcome });
     else if (isBig) {
       this.put(content, true, { holder: caller, job: job.ofJob });

@@ -27,6 +27,7 @@ import {
   type CallableOptions,
   type PutOptions,
 } from "./options.ts";
+import { toRetryOn } from "./retry-on.ts";
 import { PlacementGroup, type PlacementGroupOptions } from "./placement-group.ts";
 import type { Remote, RemoteTuple } from "./remote-function.ts";
 import { splitResult } from "./split-result.ts";
@@ -108,7 +109,11 @@ export class Mesh {
   remote(fn: (...args: never[]) => unknown, options: CallableOptions = {}): unknown {
     const shipped = this.#setting.packaging.shipFunction(fn);
     const items = toItems(shipped.isGenerator, options);
-    const constraints = { ...toConstraints("function", nameOf(shipped), options), ...items };
+    const constraints = {
+      ...toConstraints("function", nameOf(shipped), options),
+      ...toRetryOn(options, this.#setting.packaging.shipFunction),
+      ...items,
+    };
     const give = this.#giverOf(items);
     let callable: CallableId | undefined;
     const call = (...args: unknown[]) => {
@@ -142,6 +147,7 @@ export class Mesh {
     const { common, actor: treatment, naming } = toActorPlan(constructor, shipped, options);
     const constraints = {
       ...toConstraints("actor-class", shipped.name, common),
+      ...toRetryOn(options, this.#setting.packaging.shipFunction),
       actor: treatment,
     };
     let callable: CallableId | undefined;
@@ -379,7 +385,7 @@ export class Mesh {
   #define(
     kind: Define["kind"],
     { source }: Shipped,
-    constraints: ReturnType<typeof toConstraints>,
+    constraints: ReturnType<typeof toConstraints> & Pick<Define, "retryOn">,
   ): CallableId {
     const key = keyOfDefine({ kind, source, ...constraints });
     const known = this.#defined.get(key);

@@ -20,8 +20,15 @@ export interface ResourceOptions {
 
 /** What a task or actor needs, and how it is treated. Everything is optional. */
 export interface CallableOptions extends ResourceOptions, WhereOptions {
-  /** Lost workers survived; -1 or `Infinity` for any number. What your own code throws is never retried. Default 3. */
+  /** Failures survived: lost workers, and what your code throws if `retryOn` says so; -1 or `Infinity` for any number. Default 3. */
   readonly retriesMax?: number;
+  /**
+   * What your code throws that is tried again, within `retriesMax`, after a pause that grows from 100 ms
+   * to 5 s: `true` for anything; names of error classes or codes; or a function that is given what was
+   * thrown and says `true`. It runs where your code ran, and must stand on its own like that. Default: nothing.
+   */
+  // oxlint-disable-next-line typescript/no-explicit-any -- its author knows what is thrown
+  readonly retryOn?: boolean | string | readonly string[] | ((thrown: any) => boolean);
   /** Stop an attempt that runs longer than this and fail with `TASK_TIMEOUT`. */
   readonly timeoutMs?: number;
   /** Higher goes first, among the tasks of this driver. An integer from -1000 to 1000. Default 0. */
@@ -64,6 +71,7 @@ const KNOWN: readonly (keyof CallableOptions)[] = [
   "fallback",
   "strategy",
   "retriesMax",
+  "retryOn",
   "timeoutMs",
   "priority",
   "replicas",
@@ -77,7 +85,7 @@ export const KNOWN_OF_ACTORS = KNOWN.filter(
   (option) => !["timeoutMs", "replicas", "speculate", "returns", "maxAhead"].includes(option),
 );
 
-type Constraints = Omit<Define, "type" | "callable" | "kind" | "source">;
+type Constraints = Omit<Define, "type" | "callable" | "kind" | "source" | "retryOn">;
 
 /**
  * The options as the wire carries them: amounts in integer thousandths.

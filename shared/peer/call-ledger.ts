@@ -81,7 +81,7 @@ export class CallerLedger<Waiter> {
   }
 
   #number(request: CallRequest): Call {
-    const { actor, result, method, args, group, dependencies, contained } = request;
+    const { actor, result, method, args, group, dependencies, contained, retriesMax } = request;
     const { lane } = this;
     const sequence = this.#next++;
     const acknowledged = this.#tell();
@@ -97,6 +97,7 @@ export class CallerLedger<Waiter> {
     };
     if (this.#life > 0) call.life = this.#life;
     if (group !== undefined) call.group = group;
+    if (retriesMax !== undefined) call.retriesMax = retriesMax;
     if (dependencies) call.dependencies = dependencies;
     if (contained) call.contained = contained;
     return call;

@@ -10,6 +10,16 @@ const METHODS_MAX = 1_024;
 const GROUPS_MAX = 64;
 export const CALL_RETRIES_MAX = 1_000_000;
 
+/**
+ * What of that which user code throws is tried again: all of it, if neither is there; what has one of
+ * these names, classes or codes; or what this function, as source, says yes to.
+ */
+export const retryOn = Type.Object({
+  names: Type.Optional(Type.Array(text(128), { maxItems: 64 })),
+  predicate: Type.Optional(text(64 * 1024)),
+});
+export type RetryOn = Static<typeof retryOn>;
+
 const groupName = text(64);
 const callRetries = Type.Integer({ minimum: UNLIMITED, maximum: CALL_RETRIES_MAX });
 

@@ -113,6 +113,13 @@ export const reason = Type.Union([
   }),
   /** Its code waits for objects that are not made yet, and its CPUs serve others. */
   Type.Object({ code: Type.Literal("waits-for-nested"), worker: workerName }),
+  /** It failed, and is tried again after a pause. */
+  Type.Object({
+    code: Type.Literal("resting"),
+    waitMs: milliseconds,
+    /** What happened last. */
+    last: text(STEP_CHARS_MAX),
+  }),
   Type.Object({
     code: Type.Literal("actor-lives"),
     worker: workerName,

@@ -108,6 +108,8 @@ const linkSchemas = {
   call: Type.Object({
     type: Type.Literal("call"),
     ...callRequest,
+    /** How often it is repeated in its place if it throws what its class's `retryOn` is meant for. */
+    retriesMax: Type.Optional(Type.Integer({ minimum: -1, maximum: 2 ** 31 })),
     /** Which life of the actor it is for: it runs in that one or not at all. 0 if it is left out. */
     life: Type.Optional(count(2 ** 31)),
     /** Which numbering: a caller that forgot an actor starts a new one, higher than those before. */

@@ -12,7 +12,7 @@ import {
   WEIGHT_MIN,
 } from "./limits.ts";
 import { placementGroupMessages, strategy } from "./placement-messages.ts";
-import { actorOptions, callOptions } from "./actor-options.ts";
+import { actorOptions, callOptions, retryOn } from "./actor-options.ts";
 import { cancelRun, cancelTask } from "./cancel-messages.ts";
 import { digest, fromCopies } from "./copy-messages.ts";
 import { explanation } from "./explanation.ts";
@@ -115,8 +115,9 @@ const define = Type.Object({
   /** In this order, what they may be instead while no worker that is preferred has room. */
   fallback: Type.Optional(Type.Array(labelSelectors, { maxItems: FALLBACKS_MAX })),
   strategy: Type.Optional(strategy),
-  /** System failures survived; what the user's code throws is never retried. */
+  /** Failures survived: of the mesh, and what the user's code throws if `retryOn` says so. */
   retriesMax: Type.Integer({ minimum: UNLIMITED, maximum: 1_000 }),
+  retryOn: Type.Optional(retryOn),
   /** Running time after which an attempt is stopped. */
   timeoutMs: Type.Optional(milliseconds),
   /** Higher first, among the tasks of its job. */
@@ -272,6 +273,8 @@ const fromWorkers = {
     attempt,
     error: wireError,
     ranForMs: milliseconds,
+    /** Its own code threw what its `retryOn` is meant for. */
+    isRetryable: Type.Optional(Type.Boolean()),
   }),
   /** An argument could not be had, or the attempt was recalled, so the task was not started: it may be given to anyone again. */
   "task-returned": Type.Object({

@@ -1,4 +1,6 @@
 import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import type { ActorId } from "../ids.ts";
 import type { UserFunction } from "./executor-callables.ts";
 
 /** Own methods (arrow functions in fields) and those of the class; nothing of `Object`'s. */
@@ -13,7 +15,7 @@ export function methodOf(
   return typeof method === "function" ? (method as UserFunction) : undefined;
 }
 
-export function methodsOf(instance: object): string[] {
+function methodsOf(instance: object): string[] {
   const names = new Set<string>();
   for (
     let owner: object | null = instance;
@@ -25,6 +27,17 @@ export function methodsOf(instance: object): string[] {
     }
   }
   return [...names].sort();
+}
+
+export function methodUnknown(
+  instance: object,
+  details: { readonly className: string; readonly actor: ActorId; readonly method: string },
+): MeshError {
+  const { className, actor, method } = details;
+  const known = methodsOf(instance);
+  const there = known.length > 0 ? `Its methods are ${known.join(", ")}` : "It has no methods";
+  const message = `actor "${className}" has no method "${method}". ${there}`;
+  return new MeshError("ACTOR_METHOD_UNKNOWN", message, { actor, method });
 }
 
 /** What a class says is to be done at its end: as the language has it, or a method `dispose`. */

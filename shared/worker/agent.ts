@@ -425,7 +425,8 @@ export class WorkerAgent {
     const { session } = this.#peer;
     if (error) {
       this.#tasksFailed += 1;
-      session.send({ type: "task-failed", task, attempt, error, ranForMs });
+      const retry = outcome.isRetryable ? { isRetryable: true } : {};
+      session.send({ type: "task-failed", task, attempt, error, ranForMs, ...retry });
     } else {
       this.#tasksDone += 1;
       const valueBytes = value.inline?.byteLength ?? 0;

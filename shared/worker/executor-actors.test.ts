@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import type { ActorId, CallableId, ObjectId } from "../ids.ts";
 import { decodeValue, encodeValue } from "../objects/codec.ts";
-import type { ActorOptions } from "../protocol/actor-options.ts";
+import type { ActorOptions, RetryOn } from "../protocol/actor-options.ts";
 import type { Define } from "../protocol/messages.ts";
 import type { Order, Outcome } from "./executor-api.ts";
 import { ExecutorRuntime } from "./executor-runtime.ts";
@@ -16,7 +16,7 @@ class Stage {
   #waiting: (() => void)[] = [];
   #keys = 0;
 
-  constructor(source: string, options: Partial<ActorOptions> = {}) {
+  constructor(source: string, options: Partial<ActorOptions> = {}, retryOn?: RetryOn) {
     const writer = new OutcomeWriter((size) => new Uint8Array(size));
     this.runtime = new ExecutorRuntime({
       clock: systemClock,
@@ -39,7 +39,7 @@ class Stage {
       later: (callback) => setImmediate(callback),
     });
     const actor = { restartsMax: 0, methods: [], ...options };
-    const define = { callable: "d.A", name: "A", kind: "actor-class", source, actor };
+    const define = { callable: "d.A", name: "A", kind: "actor-class", source, actor, retryOn };
     this.runtime.define([define as unknown as Define]);
   }
 
@@ -114,6 +114,30 @@ test("a checkpoint is taken while nothing else is under way, in its place among 
   const after = [stage.call("work"), stage.call("work"), stage.call("work")];
   const results = await stage.results(...before, ...taken, ...after);
   expect(results).toEqual([2, 2, 0, 0, 3, 3, 3]);
+});
+
+test("a call that throws what retryOn is meant for is repeated in its place, as often as it may", async () => {
+  const source = `class A {
+    tries = 0;
+    log = [];
+    flaky(list) { list.push(1); this.log.push(list.length); if (++this.tries < 3) throw new TypeError("not yet"); return this.tries; }
+    async fails() { this.tries++; throw new TypeError("never"); }
+    seen() { return this.log; }
+    count() { return this.tries; }
+  }`;
+  const stage = new Stage(source, { retriesMax: 2 }, { names: ["TypeError"] });
+  await stage.results(stage.order("create-actor"));
+  const flaky = stage.order("call", { method: "flaky" }, [[]]);
+  const [tries, seen] = await stage.results(flaky, stage.call("seen"));
+  expect(tries).toBe(3);
+  expect(seen, "each time with its arguments anew").toEqual([1, 1, 1]);
+  const once = stage.call("fails", { retriesMax: 1 });
+  expect(await stage.results(once, stage.call("count"))).toEqual([
+    expect.stringMatching(/never; that was attempt 2 of 2/),
+    5,
+  ]);
+  const never = await stage.results(stage.call("fails", { retriesMax: 0 }), stage.call("count"));
+  expect(never).toEqual([expect.stringMatching(/threw TypeError: never$/), 6]);
 });
 
 const HEEDFUL = `class A {

@@ -35,6 +35,8 @@ export interface Order {
   readonly method?: string;
   /** Of a call: its concurrency group, if not the method's own. */
   readonly group?: string;
+  /** Of a call: how often it is repeated if its class's `retryOn` says so, if not the method's own. */
+  readonly retriesMax?: number;
   /** The encoded array of arguments. */
   readonly args: Uint8Array;
   /** Values of the arguments that are refs themselves. */
@@ -50,6 +52,8 @@ export interface Outcome {
   readonly ranForMs: number;
   readonly value?: { readonly bytes: ObjectBytes; readonly contained: readonly ObjectId[] };
   readonly error?: WireError;
+  /** Of a task: its own code threw what its `retryOn` is meant for. */
+  readonly isRetryable?: boolean;
 }
 
 /** One of the objects of an order that gives several, in the order of their numbers. */

@@ -13,10 +13,17 @@ export type UserClass = new (...args: unknown[]) => object;
 /** Lines that stand before the source's first one: those `new Function` adds, and ours. */
 const LINES_BEFORE = 4;
 
+interface Known {
+  readonly define: Define;
+  compiled?: UserFunction | UserClass;
+  /** Its `retryOn`, if that is a function. */
+  predicate?: UserFunction;
+}
+
 /** The shipped functions and classes of one executor, each compiled when it is first used. */
 export class Callables {
   readonly #importModule: (specifier: string, callable: CallableId) => Promise<unknown>;
-  readonly #known = new Map<CallableId, { define: Define; compiled?: UserFunction | UserClass }>();
+  readonly #known = new Map<CallableId, Known>();
 
   /** @param importModule `import(specifier)` of a callable's code. */
   constructor(importModule: (specifier: string, callable: CallableId) => Promise<unknown>) {
@@ -50,6 +57,14 @@ export class Callables {
     return (entry.compiled ??= this.#compile(entry.define));
   }
 
+  /** @throws MeshError `INVALID_ARGUMENT` if the source is not a function. */
+  predicate(callable: CallableId, source: string): UserFunction {
+    const entry = this.#known.get(callable)!;
+    const name = `${this.nameOf(callable)}.retryOn`;
+    const compile = () => this.#compile({ ...entry.define, name, source });
+    return (entry.predicate ??= compile() as UserFunction);
+  }
+
   #compile(define: Define): UserFunction | UserClass {
     const name = define.name || "anonymous";
     let value: unknown;
@@ -78,18 +93,19 @@ export class Callables {
 }
 
 /** What user code threw, as the submitter shall see it. */
-export function userError(what: string, thrown: unknown): WireError {
-  if (LeftUncaught.is(thrown)) return failure(`${what} left uncaught`, thrown.thrown);
-  return failure(`${what} threw`, thrown);
+export function userError(what: string, thrown: unknown, remark?: string): WireError {
+  if (LeftUncaught.is(thrown)) return failure(`${what} left uncaught`, thrown.thrown, remark);
+  return failure(`${what} threw`, thrown, remark);
 }
 
-function failure(whatHappened: string, thrown: unknown): WireError {
+function failure(whatHappened: string, thrown: unknown, remark?: string): WireError {
   const cause = describe(thrown, userStack);
   const code = MeshError.is(thrown) ? ` ${toWireError(thrown).code}` : "";
   const text = isErrorLike(thrown)
     ? `${cause.name}${code}: ${cause.message}`
     : `${typeof thrown === "string" ? `"${cause.message}"` : cause.message}, which is no Error and so has no stack`;
-  return boundedError({ code: "TASK_FAILED", message: `${whatHappened} ${text}`, cause });
+  const more = remark === undefined ? "" : `; ${remark}`;
+  return boundedError({ code: "TASK_FAILED", message: `${whatHappened} ${text}${more}`, cause });
 }
 
 /**

@@ -80,7 +80,15 @@ const fromExecutor = {
     type: Type.Literal("outcomes"),
     fields: Type.Array(Type.Union([text(256), Type.Number()])),
     bytes: anyBytes,
-    table: Type.Array(Type.Union([anyBytes, wireError])),
+    table: Type.Array(
+      Type.Union([
+        anyBytes,
+        Type.Object({
+          ...wireError.properties,
+          isRetryable: Type.Optional(Type.Boolean()),
+        }),
+      ]),
+    ),
   }),
   item: Type.Object({
     type: Type.Literal("item"),

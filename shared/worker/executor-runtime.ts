@@ -14,36 +14,19 @@ import {
   type UserClass,
   type UserFunction,
 } from "./executor-callables.ts";
-import { lastWord, methodOf, methodsOf } from "./actor-methods.ts";
+import { lastWord, methodOf, methodUnknown } from "./actor-methods.ts";
 import { ActorHome, newLane, waitsIn, type Lane } from "./executor-lanes.ts";
 import type { NestedMessage } from "./executor-messages.ts";
 import { ExecutorPort } from "./executor-port.ts";
 import { ExecutorSdk } from "./executor-sdk.ts";
 import { ItemMakers } from "./item-makers.ts";
 import { OrdersUnderWay } from "./orders-under-way.ts";
-import type { RuntimeHost } from "./runtime-host.ts";
+import { ThrownRetries } from "./call-retries.ts";
 import { assertCarried } from "./carried-refs.ts";
+import type { Began, Call, Finished } from "./order-calls.ts";
+import type { RuntimeHost } from "./runtime-host.ts";
 import { isObject, isThenable } from "./thenable.ts";
 import { UnfinishedCalls } from "./unfinished-calls.ts";
-
-/** A call of user code, ready to be made. */
-interface Call {
-  readonly what: string;
-  /** What its code is called in stacks. */
-  readonly source?: string;
-  invoke(): unknown;
-}
-
-interface Finished {
-  readonly order: Order;
-  readonly call: Call;
-  readonly startedMs: number;
-  /**
-   * Since when its batch has waited, if it is the first in it. For code that blocks the thread that
-   * is when it started: the time it took could have sent what was before it.
-   */
-  readonly waitsSinceMs: number;
-}
 
 /** Outcomes wait for others of their turn, but not longer than this. */
 const OUTCOME_AGE_MS_MAX = 1;
@@ -68,6 +51,7 @@ export class ExecutorRuntime {
   readonly #underWay = new OrdersUnderWay((order) => {
     if (order.kind === "task") this.#host.send({ type: "signal-taken", key: order.key });
   });
+  readonly #retries: ThrownRetries;
   #busyLanes = 0;
   #sliceStartedMs = 0;
   #outcomesSinceMs = 0;
@@ -80,6 +64,7 @@ export class ExecutorRuntime {
         ? Promise.resolve(this.#sdk.moduleFor(callable, this.#underWay.calling))
         : host.importModule(specifier),
     );
+    this.#retries = new ThrownRetries(this.#callables);
     // An agent hears things in the order in which they happened: outcomes do not wait behind others.
     const afterOutcomes =
       <Said>(say: (said: Said) => void) =>
@@ -226,7 +211,7 @@ export class ExecutorRuntime {
       this.#underWay.assertWanted(order);
       call = this.#prepare(lane, order);
     } catch (error) {
-      this.#fail(order, startedMs, startedMs, toWireError(error));
+      this.#fail({ order, startedMs, waitsSinceMs: startedMs }, toWireError(error));
       return undefined;
     }
     let result: unknown;
@@ -236,28 +221,26 @@ export class ExecutorRuntime {
       result = call.invoke();
       isPending = isThenable(result);
     } catch (thrown) {
-      this.#fail(order, startedMs, startedMs, userError(call.what, thrown));
-      return undefined;
+      return this.#threw(lane, { order, call, startedMs, waitsSinceMs: startedMs }, thrown);
     } finally {
       this.#underWay.calling = undefined;
     }
     const done = { order, call, startedMs, waitsSinceMs: startedMs };
     if (order.kind === "task" && order.method) return this.#makeItems(done, result);
-    if (isPending) return this.#finishLater(done, result);
+    if (isPending) return this.#finishLater(lane, done, result);
     this.#succeed(done, result);
     return undefined;
   }
 
   /** `await`, because `Promise.resolve` and `then` are the user's here, and may throw. */
-  async #finishLater(called: Finished, result: unknown): Promise<void> {
-    const { order, call, startedMs } = called;
+  async #finishLater(lane: Lane, called: Finished, result: unknown): Promise<void> {
+    const { order, call } = called;
     this.#underWay.awaits(order);
     let value: unknown;
     try {
       value = await this.unfinished.settled(call.source, result);
     } catch (thrown) {
-      const error = userError(call.what, thrown);
-      return this.#fail(order, startedMs, this.#host.clock.nowMs(), error);
+      return this.#threw(lane, { ...called, waitsSinceMs: this.#host.clock.nowMs() }, thrown);
     }
     this.#succeed({ ...called, waitsSinceMs: this.#host.clock.nowMs() }, value);
   }
@@ -267,8 +250,27 @@ export class ExecutorRuntime {
     const { order, call, startedMs } = called;
     const made = await this.items.make(order, call, result);
     const nowMs = this.#host.clock.nowMs();
-    if (typeof made !== "number") return this.#fail(order, startedMs, nowMs, made);
+    if (typeof made !== "number") {
+      return this.#fail({ order, startedMs, waitsSinceMs: nowMs }, made);
+    }
     this.#succeed({ ...called, waitsSinceMs: nowMs }, made);
+  }
+
+  /** A call may be made again, in its place; a task is the scheduler's to repeat. */
+  #threw(lane: Lane, done: Finished, thrown: unknown): Promise<void> | undefined {
+    const { order, call } = done;
+    const callable = lane.home?.callable ?? order.callable;
+    const verdict = this.#retries.judge(order, callable, thrown);
+    if (verdict.againAfterMs !== undefined) return this.#again(lane, done, verdict.againAfterMs);
+    this.#fail(done, userError(call.what, thrown, verdict.remark), verdict.isRetryable);
+    return undefined;
+  }
+
+  async #again(lane: Lane, { order, startedMs }: Finished, waitMs: number): Promise<void> {
+    this.#underWay.awaits(order);
+    await new Promise<void>((resolve) => this.#host.clock.after(waitMs, resolve));
+    await this.#execute(lane, order, startedMs);
+    this.#flushSoon();
   }
 
   /** @throws MeshError if it is not the user's code that fails. */
@@ -365,15 +367,7 @@ export class ExecutorRuntime {
       );
     }
     const run = methodOf(instance, method);
-    if (!run) {
-      const known = methodsOf(instance);
-      throw new MeshError(
-        "ACTOR_METHOD_UNKNOWN",
-        `actor "${className}" has no method "${method}". ` +
-          (known.length > 0 ? `Its methods are ${known.join(", ")}` : "It has no methods"),
-        { actor, method },
-      );
-    }
+    if (!run) throw methodUnknown(instance, { className, actor, method });
     if (order.group && !home.hasGroup(order.group)) {
       const message = `actor "${className}" has no concurrency group "${order.group}"; give its class concurrencyGroups`;
       throw new MeshError("INVALID_ARGUMENT", message, { actor, method });
@@ -425,15 +419,15 @@ export class ExecutorRuntime {
       const wire = toWireError(error);
       const message = `the result of ${call.what} cannot be encoded: ${wire.message}`;
       const code = MeshError.is(error) ? wire.code : "NOT_ENCODABLE";
-      this.#fail(order, startedMs, waitsSinceMs, boundedError({ ...wire, code, message }));
+      this.#fail(done, boundedError({ ...wire, code, message }));
     }
   }
 
-  #fail(order: Order, startedMs: number, waitsSinceMs: number, error: WireError): void {
+  #fail({ order, startedMs, waitsSinceMs }: Began, error: WireError, isRetryable = false): void {
     const { clock, outcomes } = this.#host;
     if (outcomes.isEmpty) this.#outcomesSinceMs = waitsSinceMs;
     const nowMs = clock.nowMs();
-    outcomes.addError(order.key, Math.max(0, nowMs - startedMs), error);
+    outcomes.addError(order.key, Math.max(0, nowMs - startedMs), error, isRetryable);
     if (nowMs - this.#outcomesSinceMs > OUTCOME_AGE_MS_MAX) this.#flush();
     this.#endTask(order);
   }
@@ -441,6 +435,7 @@ export class ExecutorRuntime {
   #endTask(order: Order): void {
     this.#underWay.ended(order);
     if (order.method) this.items.forget(order.key);
+    this.#retries.ended(order);
     if (order.kind === "task") this.driver.endTask();
   }
 

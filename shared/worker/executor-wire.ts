@@ -20,6 +20,8 @@ import type { NestedNews, ObjectBytes, Order, Outcome } from "./executor-api.ts"
  * each, 1.2 us packed with msgpackr (Node 20, both ends together).
  */
 
+/** Added to the kind of an order that brings a number of retries. */
+const WITH_RETRIES = 8;
 const KINDS = ["task", "create-actor", "call", "end-actor"] as const satisfies Order["kind"][];
 
 /** Where bytes are: 0 or more is a length in the batch's buffer, less than -1 a place in its table. */
@@ -33,7 +35,8 @@ const SHARED_VIEW_BYTES_MAX = 64 * 1024;
 export interface RunMessage {
   readonly type: "run";
   /**
-   * Per order: key, kind, callable, actor or task, method, group, length of args, number of dependencies; per
+   * Per order: key, kind, callable, actor or task, method, group, length of args, number of dependencies, retries
+   * if the kind says so; per
    * dependency: object, place.
    */
   readonly fields: readonly (string | number)[];
@@ -62,13 +65,16 @@ export interface AbortMessage {
 }
 export type AgentMessage = RunMessage | StoreMessage | DropMessage | AbortMessage | NestedNews;
 
+/** `isRetryable`: the code of a task threw what its `retryOn` is meant for. */
+type ReportedError = WireError & { isRetryable?: boolean };
+
 /** Everything that an executor has to report of one turn. executor-messages.ts has the schema. */
 export interface OutcomesMessage {
   type: "outcomes";
   /** Per outcome: key, ranForMs, place of the value or of the error, number of refs, the refs. */
   fields: (string | number)[];
   bytes: ObjectBytes;
-  table: (ObjectBytes | WireError)[];
+  table: (ObjectBytes | ReportedError)[];
 }
 
 /** How the bytes of a dependency reach the executor. */
@@ -87,10 +93,12 @@ export function packOrders(
   const inline: Uint8Array<ArrayBufferLike>[] = [];
   let inlineBytes = 0;
   for (const order of orders) {
-    fields.push(order.key, KINDS.indexOf(order.kind), order.callable ?? "");
+    const flag = order.retriesMax === undefined ? 0 : WITH_RETRIES;
+    fields.push(order.key, KINDS.indexOf(order.kind) + flag, order.callable ?? "");
     fields.push(order.actor ?? order.task ?? "");
     fields.push(order.method ?? "", order.group ?? "");
     fields.push(order.args.byteLength, order.dependencies.length);
+    if (order.retriesMax !== undefined) fields.push(order.retriesMax);
     inline.push(order.args);
     inlineBytes += order.args.byteLength;
     for (const { object, bytes } of order.dependencies) {
@@ -121,7 +129,8 @@ export function unpackOrders(
   let offset = 0;
   while (at < fields.length) {
     const key = fields[at] as string;
-    const kind = KINDS[fields[at + 1] as number]!;
+    const flagged = fields[at + 1] as number;
+    const kind = KINDS[flagged % WITH_RETRIES]!;
     const callable = fields[at + 2] as CallableId;
     const actor = fields[at + 3] as ActorId;
     const method = fields[at + 4] as string;
@@ -129,6 +138,7 @@ export function unpackOrders(
     const args = bytes.subarray(offset, (offset += fields[at + 6] as number));
     const count = fields[at + 7] as number;
     at += 8;
+    const retriesMax = flagged >= WITH_RETRIES ? (fields[at++] as number) : undefined;
     const dependencies: { object: ObjectId; bytes: ObjectBytes }[] = [];
     for (let i = 0; i < count; i++, at += 2) {
       const object = fields[at] as ObjectId;
@@ -143,7 +153,8 @@ export function unpackOrders(
       dependencies.push({ object, bytes: found });
     }
     const subject = kind === "task" ? { task: actor as string as TaskId } : { actor };
-    orders.push({ key, kind, callable, ...subject, method, group, args, dependencies });
+    const order: Order = { key, kind, callable, ...subject, method, group, args, dependencies };
+    orders.push(retriesMax === undefined ? order : { ...order, retriesMax });
   }
   return orders;
 }
@@ -155,7 +166,7 @@ export function unpackOrders(
 export class OutcomeWriter {
   readonly #allocate: (byteLength: number) => ObjectBytes;
   #fields: (string | number)[] = [];
-  #table: (ObjectBytes | WireError)[] = [];
+  #table: (ObjectBytes | ReportedError)[] = [];
   #bytes = new Uint8Array(4 * 1024);
   #used = 0;
 
@@ -184,8 +195,9 @@ export class OutcomeWriter {
     if (contained.length > 0) this.#fields.push(...contained);
   }
 
-  addError(key: string, ranForMs: number, error: WireError): void {
-    this.#fields.push(key, ranForMs, tablePlace(this.#table.push(error) - 1), 0);
+  addError(key: string, ranForMs: number, error: WireError, isRetryable = false): void {
+    const entry = isRetryable ? { ...error, isRetryable } : error;
+    this.#fields.push(key, ranForMs, tablePlace(this.#table.push(entry) - 1), 0);
   }
 
   /** Everything since the last call, as one message. Its buffers may be transferred. */
@@ -240,7 +252,8 @@ export function unpackOutcomes(message: OutcomesMessage): Outcome[] {
     if (entry instanceof Uint8Array) {
       outcomes.push({ key, ranForMs, value: { bytes: entry, contained } });
     } else {
-      outcomes.push({ key, ranForMs, error: entry });
+      const { isRetryable = false, ...error } = entry;
+      outcomes.push({ key, ranForMs, error, ...(isRetryable ? { isRetryable } : {}) });
     }
   }
   return outcomes;

@@ -77,10 +77,15 @@ export class OrderBook {
   }
 
   openCall(call: Call, caller: PeerId, settle: (outcome: Outcome) => void): OpenOrder {
-    const { actor, method, group, args, dependencies = [], result } = call;
+    const { actor, method, group, retriesMax, args, dependencies = [], result } = call;
     const named = { kind: "call", actor, method, args, dependencies: NONE } as const;
     return this.#open({
-      order: { key: String(this.#next++), ...named, ...(group === undefined ? {} : { group }) },
+      order: {
+        key: String(this.#next++),
+        ...named,
+        ...(group === undefined ? {} : { group }),
+        ...(retriesMax === undefined ? {} : { retriesMax }),
+      },
       dependencies,
       bytes: new Map(),
       call: { result, caller, settle },

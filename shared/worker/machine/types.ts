@@ -16,6 +16,8 @@ export interface Outcome {
     readonly contained: readonly ObjectId[];
   };
   readonly error?: WireError;
+  /** Its own code threw what its `retryOn` is meant for. */
+  readonly isRetryable?: boolean;
   /** Of a call that no executor answers: this life of its actor is over, and it did run or did not. */
   readonly over?: "not-run" | "may-have-run";
 }

@@ -62,7 +62,7 @@ test("while it rests its worker is free, explain says why, and it can be cancell
   expect(nextWakeMs(s.state)).toBeUndefined();
 });
 
-test("an actor that dies again and again is constructed again after longer and longer pauses", () => {
+test("[A4] an actor that dies again and again is constructed again after longer and longer pauses", () => {
   const s = new TestScheduler();
   s.define("A", { isActor: true, restartsMax: Number.POSITIVE_INFINITY, demands: cpus(0) });
   s.join("w1");

@@ -31,9 +31,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a lost attempt keeps its number",
-    file: STEP,
-    text: "    task.losses += 1;\n    task.attempt = nextAttempt(state, task);\n",
-    by: "    task.losses += 1;\n",
+    file: "coordinator/scheduler/retries.ts",
+    text: "  task.attempt = nextAttempt(state, task);\n",
+    by: "",
   },
   {
     name: "a failed task's dependents are not told",
@@ -292,24 +292,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: CONTROL,
     text: "if (!mayLiveAgain(this.callables.get(record.group.id))) this.submissions.drop(task);",
     by: "this.submissions.drop(task);",
-  },
-  {
-    name: "a cancelled task that waits in an executor begins",
-    file: "shared/worker/machine/cancelling.ts",
-    text: 'effects.push({ type: "abort-order", executor: id, key: order.key });',
-    by: "continue;",
-  },
-  {
-    name: "what a task that has ended submitted is out of reach",
-    file: "coordinator/scheduler/family.ts",
-    text: "if (parent) adopt(family, parent, child);\n      else parents.delete(child);",
-    by: "parents.delete(child);",
-  },
-  {
-    name: "code that was cancelled and does not end is never stopped",
-    file: "shared/worker/machine/deadlines.ts",
-    text: "if (atMs >= executor.stopAtMs) stopPool(state, executor, effects);",
-    by: "",
   },
   {
     name: "a task that rests before its next attempt can not be given up",

@@ -17,7 +17,7 @@ export interface ActorMethodOptions {
 /** What an actor needs, and how it is treated. Everything is optional. */
 export interface ActorClassOptions extends Omit<
   CallableOptions,
-  "timeoutMs" | "retriesMax" | "replicas" | "name"
+  "timeoutMs" | "retriesMax" | "maxPending" | "replicas" | "name"
 > {
   /** Others find the actor by this name: `mesh.getActor(name)`. Unique within its namespace. */
   readonly name?: string;

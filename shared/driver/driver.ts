@@ -70,6 +70,8 @@ export class Driver {
       hold: (objects) => port.send({ type: "hold", objects }),
       release: (objects) => port.send({ type: "release", objects }),
       fetch: (state, signal) => port.fetch(state, signal),
+      // Inside a task, refs end with it, and who has none is told nothing.
+      hearsOfReleased: port.onWaiting === undefined,
       onWaiting: port.onWaiting && ((isWaiting, isOwn) => port.onWaiting!(isWaiting, isOwn)),
       explain: async (object) => (await this.explain(object)).text,
     });
@@ -79,6 +81,11 @@ export class Driver {
 
   get ids(): IdSequence {
     return this.port.ids;
+  }
+
+  /** The connection has ended. */
+  get isOver(): boolean {
+    return this.#endedWith !== undefined;
   }
 
   /** Fails after the connection ended, with the reason. */
@@ -115,6 +122,17 @@ export class Driver {
     entry.state = { object, sizeBytes, locations: [this.port.self] };
     const copies = replicas > 1 ? { replicas } : {};
     this.port.send({ type: "put-object", object, sizeBytes, ...contained, ...copies });
+    return ref;
+  }
+
+  /** A ref to what will never be made. */
+  failed(error: MeshError): ObjectRef {
+    const object = this.ids.next<ObjectId>();
+    const entry = this.objects.create(object, { kind: "task" });
+    // Told when it leaves this driver, as an argument.
+    entry.isShared = false;
+    const ref = this.objects.handle(object);
+    this.objects.settle({ object, error: toWireError(error) });
     return ref;
   }
 

@@ -15,12 +15,14 @@ import { cut } from "../protocol/texts.ts";
 import { keyOfDefine } from "../protocol/define-key.ts";
 import type { Shipped } from "../packaging/ship-function.ts";
 import { argumentsOf } from "./argument-errors.ts";
+import { Backlog, PENDING_MAX } from "./backlog.ts";
 import { cancelRef, cancelTask, type CancelOptions } from "./cancel.ts";
 import type { Driver } from "./driver.ts";
 import { ObjectRef, type GetOptions, type Values } from "./object-ref.ts";
 import { ObjectStream } from "./object-stream.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
 import {
+  expectMaxPending,
   expectReplicas,
   toConstraints,
   toItems,
@@ -116,21 +118,34 @@ export class Mesh {
     };
     const give = this.#giverOf(items);
     let callable: CallableId | undefined;
+    const driver = this.#driver;
+    const { maxPending = PENDING_MAX } = options;
+    const backlog = new Backlog(expectMaxPending(maxPending), driver.objects.backlog);
+    const counted = { backlog };
+    const what = `task "${constraints.name}"`;
     const call = (...args: unknown[]) => {
+      if (backlog.isFull) return give(driver.failed(backlog.refusal(what)));
       callable ??= this.#define("function", shipped, constraints);
-      return give(this.#submit(callable, `task "${constraints.name}"`, args));
+      return give(this.#submit(callable, what, args, counted));
     };
     return Object.assign(call, {
+      ready: async () => {
+        await backlog.whenRoom(() => driver.isOver);
+        driver.assertConnected();
+      },
       options: (more: CallableOptions) => this.remote(fn, { ...options, ...more }),
     });
   }
 
-  /** What a call gives whose task was submitted. */
-  #giverOf({ stream, returns }: Pick<Define, "stream" | "returns">): (task: TaskId) => unknown {
+  /** What a call gives, by the ref of what its task comes to. */
+  #giverOf({
+    stream,
+    returns,
+  }: Pick<Define, "stream" | "returns">): (result: ObjectRef) => unknown {
     const { objects, streams } = this.#driver;
-    if (stream) return (task) => streams.open(task, this.#origin());
-    if (returns !== undefined) return (task) => splitResult(objects, task, returns);
-    return (task) => objects.resultOf(task);
+    if (stream) return (result) => streams.open(result as ObjectRef<number>, this.#origin());
+    if (returns !== undefined) return (result) => splitResult(objects, result, returns);
+    return (result) => result;
   }
 
   /**
@@ -156,10 +171,10 @@ export class Mesh {
         expectGroups(treatment);
         callable ??= this.#define("actor-class", shipped, constraints);
         const what = `the constructor of "${constraints.name}"`;
-        const created = this.#submit(callable, what, args, naming);
-        const actor = created as string as ActorId;
+        const created = this.#submit(callable, what, args, { naming });
+        const actor = created.id as string as ActorId;
         // Whether it could be constructed is told by each call to it.
-        this.#driver.objects.resultOf(created).dispose();
+        created.dispose();
         return this.#driver.actorHandle<T>(actor, shipped.methods, shipped.name);
       },
       options: (more) => this.actor(constructor, { ...options, ...more }),
@@ -366,19 +381,23 @@ export class Mesh {
     callable: CallableId,
     what: string,
     args: readonly unknown[],
-    naming: ActorPlan["naming"] = {},
-  ): TaskId {
+    { naming, backlog }: { naming?: ActorPlan["naming"]; backlog?: Backlog },
+  ): ObjectRef {
     const driver = this.#driver;
     driver.assertConnected();
     const origin = this.#origin();
     const { temporary, ...encoded } = argumentsOf(what, () => driver.encodeArguments(args));
     const task = driver.ids.next<TaskId>();
+    const entry = driver.objects.create(resultOf(task), { kind: "task" });
+    entry.backlog = backlog;
+    backlog?.submitted();
+    const ref = driver.objects.handle(resultOf(task));
     driver.port.send(
       { type: "submit", task, callable, ...encoded, ...naming, ...origin },
       encoded.args.byteLength,
     );
     for (const temporaryRef of temporary) temporaryRef.dispose();
-    return task;
+    return ref;
   }
 
   /** The coordinator learns of a function with given options once. */

@@ -1,12 +1,12 @@
 import { MeshError } from "../errors.ts";
-import { resultOf as resultIdOf } from "../ids.ts";
-import type { ActorId, ObjectId, PeerId, TaskId } from "../ids.ts";
+import type { ActorId, ObjectId, PeerId } from "../ids.ts";
 import { decodeValue, type RefCodec } from "../objects/codec.ts";
 import type { StoredBytes } from "../objects/local-store.ts";
 import type { ObjectState } from "../protocol/messages.ts";
 import { REFS_PER_MESSAGE_MAX } from "../protocol/limits.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import type { Clock } from "../clock.ts";
+import { Backlog, PENDING_MAX } from "./backlog.ts";
 import { ObjectRef, type GetOptions } from "./object-ref.ts";
 
 /** What the table needs from the rest of the driver. */
@@ -17,6 +17,8 @@ export interface ObjectTablePorts {
   locate(object: ObjectId): void;
   hold(objects: ObjectId[]): void;
   release(objects: ObjectId[]): void;
+  /** The end of a task is told also when nobody here has a ref to its result any more. */
+  readonly hearsOfReleased: boolean;
   /** Code begins to wait until objects are made, or none of it waits any more. */
   onWaiting: ((isWaiting: boolean, isOwn: boolean) => void) | undefined;
   /** The bytes of an object that is not inline, from wherever it is. */
@@ -45,6 +47,8 @@ export interface ObjectEntry {
   /** An answer of the coordinator is on its way. */
   isAwaited: boolean;
   waiters: (() => void)[] | undefined;
+  /** Of a task that was not answered: where it counts. */
+  backlog: Backlog | undefined;
   /** Refs inside the value, held as long as it is. The directory does that for what it knows. */
   inner: readonly ObjectRef[] | undefined;
 }
@@ -68,6 +72,10 @@ export class ObjectTable {
   /** How much code waits for objects to be made; one set for each task of an executor. */
   #waiting = new Set<object>();
   #end: MeshError | undefined;
+  /** Of all tasks that were submitted and not answered. */
+  readonly backlog = new Backlog(PENDING_MAX);
+  /** Those of them whose refs are gone. */
+  readonly #unheld = new Map<ObjectId, Backlog>();
 
   constructor(ports: ObjectTablePorts) {
     this.#ports = ports;
@@ -100,16 +108,11 @@ export class ObjectTable {
       isShared: origin.kind !== "call",
       isAwaited: true,
       waiters: undefined,
+      backlog: undefined,
       inner: undefined,
     };
     this.#entries.set(id, entry);
     return entry;
-  }
-
-  /** A ref to the result of a task that was submitted just now. */
-  resultOf(task: TaskId): ObjectRef {
-    const { id } = this.create(resultIdOf(task), { kind: "task" });
-    return this.handle(id);
   }
 
   /** Another handle to an object. One that came from elsewhere is held in the directory from now on. */
@@ -147,13 +150,22 @@ export class ObjectTable {
   /** The object was made, or never will be. */
   settle(state: ObjectState, worker?: PeerId): void {
     const entry = this.#entries.get(state.object);
-    if (!entry) return; // All refs are gone.
+    if (!entry) return this.#answeredUnheld(state.object);
+    entry.backlog?.answered();
+    entry.backlog = undefined;
     entry.state = state;
     entry.isAwaited = false;
     entry.worker = worker ?? entry.worker;
     const { waiters } = entry;
     entry.waiters = undefined;
     for (const wake of waiters ?? []) wake();
+  }
+
+  /** All refs are gone. */
+  #answeredUnheld(object: ObjectId): void {
+    if (this.#unheld.size === 0) return;
+    this.#unheld.get(object)?.answered();
+    this.#unheld.delete(object);
   }
 
   released(ref: ObjectRef): void {
@@ -185,6 +197,7 @@ export class ObjectTable {
   /** The session is over: what is not there now will not come. */
   end(error: MeshError): void {
     this.#end = error;
+    this.backlog.wake();
     for (const entry of this.#entries.values()) {
       const { waiters } = entry;
       entry.waiters = undefined;
@@ -409,10 +422,16 @@ export class ObjectTable {
     entry.holds -= holds;
     if (entry.holds > 0) return;
     this.#entries.delete(id);
+    if (entry.backlog) this.#countUnheld(entry.id, entry.backlog);
     for (const ref of entry.inner ?? []) ref.dispose();
     if (!entry.isShared || !entry.isHeld || this.#end) return;
     if (this.#released.length === 0) queueMicrotask(() => this.#sendReleased());
     this.#released.push(id);
+  }
+
+  #countUnheld(id: ObjectId, backlog: Backlog): void {
+    if (this.#ports.hearsOfReleased) this.#unheld.set(id, backlog);
+    else backlog.answered();
   }
 
   #sendReleased(): void {

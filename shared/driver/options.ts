@@ -2,6 +2,7 @@ import { MeshError } from "../errors.ts";
 import { builtInOption } from "../protocol/built-in-resources.ts";
 import { AHEAD_MAX, REPLICAS_MAX, RETURNS_MAX, UNLIMITED } from "../protocol/limits.ts";
 import type { Define } from "../protocol/messages.ts";
+import { PENDING_MAX } from "./backlog.ts";
 import type { Demands } from "../protocol/schema.ts";
 import { expectKnownOptions, shown } from "./option-checks.ts";
 import { toWhere, type WhereOptions } from "./where-options.ts";
@@ -42,6 +43,12 @@ export interface CallableOptions extends ResourceOptions, WhereOptions {
   /** Copies of each large result that the mesh keeps, on different workers. Default 1. */
   readonly replicas?: number;
   /**
+   * Tasks of this function that may be submitted and not answered; more fail with `QUOTA_EXCEEDED`, and
+   * `await f.ready()` waits for room. Counts for this driver, or this task. Default: 2,000,000, of all
+   * functions together.
+   */
+  readonly maxPending?: number;
+  /**
    * It returns an array of exactly so many values, and a call gives a ref for each of them, as each
    * becomes an object of its own. From 1 to 1,024. Default: one ref, for whatever it returns.
    */
@@ -73,6 +80,7 @@ const KNOWN: readonly (keyof CallableOptions)[] = [
   "retriesMax",
   "retryOn",
   "timeoutMs",
+  "maxPending",
   "priority",
   "replicas",
   "speculate",
@@ -82,7 +90,8 @@ const KNOWN: readonly (keyof CallableOptions)[] = [
 ];
 /** Those that actors have too, besides their own. */
 export const KNOWN_OF_ACTORS = KNOWN.filter(
-  (option) => !["timeoutMs", "replicas", "speculate", "returns", "maxAhead"].includes(option),
+  (option) =>
+    !["timeoutMs", "replicas", "speculate", "maxPending", "returns", "maxAhead"].includes(option),
 );
 
 type Constraints = Omit<Define, "type" | "callable" | "kind" | "source" | "retryOn">;
@@ -157,6 +166,10 @@ export function toItems(
   if (returns === undefined) return {};
   return { returns: expectInteger("returns", returns, 1, RETURNS_MAX) };
 }
+
+/** @throws MeshError `INVALID_ARGUMENT` */
+export const expectMaxPending = (maxPending: number): number =>
+  expectInteger("maxPending", maxPending, 1, PENDING_MAX);
 
 /** @throws MeshError `INVALID_ARGUMENT` */
 export const expectReplicas = (replicas: number): number =>

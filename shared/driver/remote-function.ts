@@ -21,6 +21,16 @@ export interface RemoteFunction<Args extends readonly unknown[], Result> {
     options: CallableOptions & { readonly returns: N },
   ): RemoteTuple<Args, Result, N>;
   options(options: CallableOptions): RemoteFunction<Args, Result>;
+  /**
+   * Resolves when it may be called once more: fewer of its tasks than `maxPending` were not answered.
+   * @throws MeshError why the connection ended, if it did.
+   * @example
+   * for (const file of files) {
+   *   await convert.ready();
+   *   refs.push(convert(file));
+   * }
+   */
+  ready(): Promise<void>;
 }
 
 /** A generator that runs on some worker. Calling it gives the stream of what it yields at once. */

@@ -33,16 +33,16 @@ export class StreamReader {
 
   constructor(
     driver: ReadingDriver,
-    task: TaskId,
+    result: ObjectRef<number>,
     about: { readonly origin: { readonly parent?: TaskId }; readonly onClosed: () => void },
   ) {
+    const { objects } = driver;
+    const entry = objects.entryOf(result.id)!;
     this.#driver = driver;
-    this.task = task;
+    this.task = result.id as string as TaskId;
+    this.#result = result;
     this.#origin = about.origin;
     this.#onClosed = about.onClosed;
-    const { objects } = driver;
-    const entry = objects.create(resultOf(task), { kind: "task" });
-    this.#result = objects.handle(resultOf(task));
     void objects.whenSettled([entry], 1, undefined).then(() => {
       const { state } = entry;
       this.#hasEnded = true;
@@ -134,10 +134,11 @@ export class StreamReaders {
     this.#driver = driver;
   }
 
-  open(task: TaskId, origin: { readonly parent?: TaskId }): ObjectStream {
-    const onClosed = () => void this.#readers.delete(task);
-    const reader = new StreamReader(this.#driver, task, { origin, onClosed });
-    this.#readers.set(task, reader);
+  /** @param result of the task: how many items there were. */
+  open(result: ObjectRef<number>, origin: { readonly parent?: TaskId }): ObjectStream {
+    const onClosed = () => void this.#readers.delete(reader.task);
+    const reader: StreamReader = new StreamReader(this.#driver, result, { origin, onClosed });
+    this.#readers.set(reader.task, reader);
     const stream = new ObjectStream(reader);
     this.#collected.register(stream, reader);
     return stream;

@@ -33,6 +33,9 @@ export interface ActorCallerOptions {
 const PENDING_MAX = 100_000;
 const PENDING_BYTES_MAX = 256 * 2 ** 20;
 
+/** Calls whose caller has ended, that are made nevertheless. */
+const DISOWNED_MAX = 10_000;
+
 /** A worker that could not be linked, or whose link broke, so often without an answer is given up. */
 const TROUBLES_MAX = 8;
 /** After so long without trouble, the count starts again. */
@@ -74,6 +77,7 @@ export class ActorCaller {
   #lanesMade = 0;
   #pending = 0;
   #pendingBytes = 0;
+  #disowned = 0;
 
   constructor(options: ActorCallerOptions) {
     this.#options = options;
@@ -146,6 +150,25 @@ export class ActorCaller {
     this.#giveUp([pending], "TASK_CANCELLED", why);
     this.#deleteIfForgotten(lane);
     return true;
+  }
+
+  /**
+   * Whoever made these has ended. They are made nevertheless, but do not count among those that may be
+   * pending, up to a limit: beyond it they are given up.
+   */
+  disown(isTheirs: (result: ObjectId) => boolean): void {
+    for (const lane of this.#lanes.values()) {
+      for (const pending of lane.ledger.pending()) {
+        if (pending.isDisowned || !isTheirs(pending.request.result)) continue;
+        if (this.#disowned >= DISOWNED_MAX) {
+          this.cancel(pending.request.actor, pending.request.result);
+          continue;
+        }
+        this.#settled(pending);
+        pending.isDisowned = true;
+        this.#disowned++;
+      }
+    }
   }
 
   /** The coordinator says that the actor has ended: whoever waits for it gets to know why. */
@@ -333,7 +356,8 @@ export class ActorCaller {
     if (!lane.isConnecting) void this.#connect(lane);
   }
 
-  #settled({ call }: PendingCall<Waiter>): void {
+  #settled({ call, isDisowned }: PendingCall<Waiter>): void {
+    if (isDisowned) return void this.#disowned--;
     this.#pending--;
     this.#pendingBytes -= call.args.byteLength;
   }

@@ -34,6 +34,8 @@ export interface PendingCall<Waiter> {
   deliveries: number;
   /** How often it was sent to another life although it may have run before. */
   retries: number;
+  /** Whoever made it has ended: nobody waits for the answer. */
+  isDisowned: boolean;
 }
 
 /** Answers are acknowledged with the next call; if none comes, after so many answers or bytes. */
@@ -68,7 +70,7 @@ export class CallerLedger<Waiter> {
 
   add(request: CallRequest, waiter: Waiter): PendingCall<Waiter> {
     const call = this.#number(request);
-    const pending = { request, waiter, call, deliveries: 0, retries: 0 };
+    const pending = { request, waiter, call, deliveries: 0, retries: 0, isDisowned: false };
     this.#pending.set(call.sequence, pending);
     return pending;
   }
@@ -136,6 +138,11 @@ export class CallerLedger<Waiter> {
     this.#untoldBytes += done.inline?.byteLength ?? 0;
     this.#raiseFloor();
     return pending;
+  }
+
+  /** Those without an answer, in order; a copy, as some may be given up meanwhile. */
+  pending(): PendingCall<Waiter>[] {
+    return [...this.#pending.values()];
   }
 
   /** The call that is to give this result. Rare, so nothing is kept to find it by. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { MeshError } from "../errors.ts";
 import type { ObjectId, PeerId } from "../ids.ts";
+import { ActorCaller } from "./actor-caller.ts";
 import { actor, request, scene } from "./test-actors.ts";
 import { quiet } from "./test-mesh.ts";
 
@@ -52,4 +53,22 @@ test("an answered call cannot be cancelled", async () => {
   const { caller } = scene();
   await caller.call(request(1));
   expect(caller.cancel(actor, "d.1" as ObjectId)).toBe(false);
+});
+
+test("calls whose caller has ended are made, and take nothing from what others may have pending", async () => {
+  const { mesh, worker, driver, home } = scene();
+  const locate = () => Promise.resolve({ worker: home.at, life: 0 });
+  const caller = new ActorCaller({ links: driver.links, clock: mesh.clock, locate, pendingMax: 2 });
+  worker.held = [];
+  const theirs = [caller.call(request(1)), caller.call(request(2))];
+  await quiet();
+  expect(await failure(caller.call(request(3)))).toMatchObject({ code: "QUOTA_EXCEEDED" });
+  caller.disown((result) => result === "d.1" || result === "d.2");
+  expect(caller.pending).toBe(0);
+  const other = caller.call(request(4));
+  await quiet();
+  for (const answer of worker.held) answer();
+  await Promise.all([...theirs, other]);
+  expect(worker.ran).toEqual(["d add 1", "d add 2", "d add 4"]);
+  expect(caller.pending).toBe(0);
 });

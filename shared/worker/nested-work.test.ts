@@ -136,3 +136,26 @@ test("two executors that ask for an object share the question and the answer", (
   bench.nested.located({ type: "object-located", state });
   expect(bench.told.map(([executor]) => executor)).toEqual(["e0", "e1"]);
 });
+
+test("what was defined too late for one task is defined for the next one that uses it", () => {
+  const bench = new Bench();
+  const define = {
+    type: "define",
+    callable: "w1.0x1" as CallableId,
+    kind: "function",
+    name: "g",
+    source: "() => 1",
+    demands,
+    retriesMax: 0,
+    priority: 0,
+    parent: "d.9" as TaskId,
+  } as const;
+  bench.say("e0", define);
+  expect(bench.said).toEqual([]);
+  const submit = { type: "submit", callable: define.callable, args: new Uint8Array(1) } as const;
+  const parent = "d.1" as TaskId;
+  bench.say("e0", { ...submit, task: "w1.0x2" as TaskId, parent });
+  bench.say("e0", { ...submit, task: "w1.0x3" as TaskId, parent });
+  expect(bench.said.map(({ type }) => type)).toEqual(["define", "submit", "submit"]);
+  expect(bench.said[0]).toMatchObject({ callable: "w1.0x1", parent });
+});

@@ -54,7 +54,14 @@ interface Dealings {
   /** How many objects the tasks of its functions give, of those that give a fixed number. */
   readonly returns: Map<string, number>;
   readonly actors: Set<ActorId>;
+  /** Results of calls without an answer. */
+  readonly calls: Set<ObjectId>;
+  /** Definitions that came when the task that made them had ended, by what they define. */
+  readonly late: Map<string, Define>;
 }
+
+/** Of those, so many are kept for one executor. */
+const LATE_MAX = 1_000;
 
 /**
  * The mesh as code in executors sees it. Whatever they say is checked: ids must be of their own
@@ -184,6 +191,8 @@ export class NestedWork {
       const error: WireError = { code: "OBJECT_LOST", message };
       session.send({ type: "put-object", object, sizeBytes: 0, error });
     }
+    // They are still made, but nobody waits for their answers, so nobody has to wait because of them.
+    if (dealings.calls.size > 0) this.#caller.disown((result) => dealings.calls.has(result));
     for (const actor of dealings.actors) this.#forgetActor(executor, actor);
     this.released(executor, [...this.#awaited.keys()]);
   }
@@ -263,13 +272,15 @@ export class NestedWork {
 
   #define(executor: ExecutorId, given: MessageOf<"define">): void {
     this.#requireOwn(executor, given.callable);
-    // The parent may have ended; the submissions that follow are told.
     if (driverMessages.accepts(given) && given.type === "define") {
       const { callable, returns } = given;
       if (returns !== undefined) this.#dealingsOf(executor).returns.set(callable, returns);
       if (given.parent && this.#runs(executor, given.parent)) {
-        this.#options.peer.session.send(given, given.source.length);
+        return this.#options.peer.session.send(given, given.source.length);
       }
+      // Its parent has ended. The executor takes it for defined, and the next task there may use it.
+      const { late } = this.#dealingsOf(executor);
+      if (late.size < LATE_MAX) late.set(given.callable, given);
       return;
     }
     this.#dealingsOf(executor).refused.set(given.callable, driverMessages.complaint(given));
@@ -295,7 +306,16 @@ export class NestedWork {
       this.#options.held.adopt(executor, [promised]);
       this.#awaitedBy(executor, promised);
     }
+    this.#defineLate(executor, callable, parent);
     this.#options.peer.session.send(submit, submit.args.byteLength);
+  }
+
+  #defineLate(executor: ExecutorId, callable: string, parent: TaskId): void {
+    const late = this.#dealings.get(executor)?.late;
+    const define = late?.get(callable);
+    if (!define) return;
+    late!.delete(callable);
+    this.#options.peer.session.send({ ...define, parent }, define.source.length);
   }
 
   #locate(executor: ExecutorId, object: ObjectId): void {
@@ -326,13 +346,17 @@ export class NestedWork {
     executor: ExecutorId,
     { request, type: _type, ...call }: Extract<NestedMessage, { type: "call" }>,
   ): Promise<void> {
-    this.#dealingsOf(executor).actors.add(call.actor);
+    const { actors, calls } = this.#dealingsOf(executor);
+    actors.add(call.actor);
+    calls.add(call.result);
     const { tell } = this.#options;
     try {
       const answer = await this.#caller.call(call);
       tell(executor, { type: "answered", request, answer });
     } catch (error) {
       tell(executor, { type: "answered", request, error: toWireError(error) });
+    } finally {
+      calls.delete(call.result);
     }
   }
 
@@ -364,6 +388,8 @@ export class NestedWork {
         refused: new Map(),
         returns: new Map(),
         actors: new Set(),
+        calls: new Set(),
+        late: new Map(),
       };
       this.#dealings.set(executor, dealings);
     }

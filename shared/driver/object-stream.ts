@@ -29,7 +29,8 @@ export class ObjectStream<T = unknown> implements AsyncIterableIterator<ObjectRe
 
   /**
    * How many items there were, once the generator has ended; it fails with what the generator fails
-   * with. The generator ends only if its items are read.
+   * with. The generator ends only if its items are read. Take this ref before that: a stream that was
+   * read to its end has let go of all that it had.
    */
   get completed(): ObjectRef<number> {
     return this.#reader.completed();

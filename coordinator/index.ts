@@ -106,6 +106,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     packages: new PackageStore(),
     metrics: new Metrics(gateway.plane),
     version: VERSION,
+    clock: systemClock,
     report: (bug) => log(`bug: ${bug instanceof Error ? bug.stack : String(bug)}`),
   });
   api.get("/signal/:key/id", (c) => c.text(signalling.idFor(c.req.param("key"))));

@@ -57,7 +57,7 @@ export interface NodeWorker {
   snapshot(): WorkerSnapshot;
   /** Say goodbye, stop everything. */
   stop(): Promise<void>;
-  /** Resolves when the worker is over: without a reason if it was stopped. */
+  /** Resolves when the worker is over: without a reason if it was stopped, or drained. */
   readonly ended: Promise<MeshError | undefined>;
 }
 

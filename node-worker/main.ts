@@ -42,6 +42,8 @@ async function main(): Promise<void> {
     }
     const reason = await worker.ended;
     if (reason) throw reason;
+    // The coordinator had it leave: nothing is left to stay for.
+    stop();
   } catch (error) {
     const { code, message } = MeshError.is(error)
       ? error

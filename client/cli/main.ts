@@ -7,6 +7,7 @@ import { memoryEnvironment } from "../launch/memory-environment.ts";
 import { nearestName } from "../../shared/nearest-name.ts";
 import { readCommandLine } from "../../shared/node/command-line.ts";
 import { launch } from "../launch/launch.ts";
+import { drain } from "./drain.ts";
 
 const USAGE = `manta: Ray for the web
 
@@ -23,6 +24,7 @@ const USAGE = `manta: Ray for the web
     --relay-rate BYTES  a second that one peer may send through the coordinator (default 64 MiB)
     --relay-bytes BYTES that it may send so in one session (default 64 GiB)
   manta worker        contribute this machine: --url URL --token TOKEN; --help lists more
+  manta drain WORKER  have a worker take nothing new and leave: --deadline 30s; --help lists more
   manta coordinator   a coordinator alone; --help lists its options
   manta help | --version`;
 
@@ -79,6 +81,8 @@ Manta is up, with ${workers} Node worker(s). Open these:
   API          ${url}/console#token=${tokens.submit}
                write a driver in the page, or in a shell:
                export MANTA_URL=${url} MANTA_TOKEN=${tokens.submit}
+  Operator     to take a worker out: manta drain WORKER, after
+               export MANTA_URL=${url} MANTA_ADMIN_TOKEN=${tokens.admin}
 
 Ctrl-C stops it, or: kill ${process.pid}
 `);
@@ -119,7 +123,7 @@ function wholeNumber(
 }
 
 function unknownCommand(command: string): MeshError {
-  const meant = nearestName(command, ["start", "worker", "coordinator", "help"]);
+  const meant = nearestName(command, ["start", "worker", "drain", "coordinator", "help"]);
   const guess = meant ? `; did you mean ${meant}?` : "";
   return new MeshError("INVALID_ARGUMENT", `there is no such command${guess}`);
 }
@@ -128,6 +132,7 @@ async function main(): Promise<void> {
   const [command = "help", ...rest] = process.argv.slice(2);
   try {
     if (command === "start") await start(rest);
+    else if (command === "drain") await drain(rest);
     else if (command === "worker") process.exitCode = await runProgram("node-worker", rest);
     else if (command === "coordinator") process.exitCode = await runProgram("coordinator", rest);
     else if (command === "help" || command === "--help") console.log(USAGE);

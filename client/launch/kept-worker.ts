@@ -2,6 +2,9 @@ import { systemClock } from "../../shared/clock.ts";
 import type { Program } from "./program.ts";
 import { RestartDelay } from "./restart-delay.ts";
 
+/** A worker that was drained, or told to leave, is not wanted any more. */
+const DRAINED = "status 0";
+
 export interface KeptWorkerOptions {
   readonly name: string;
   /** Start its program: at first, and each time it has ended. */
@@ -46,8 +49,9 @@ export class KeptWorker {
   #watch(startedMs: number): void {
     void this.#program.ended.then((how) => {
       if (this.#isStopped) return;
-      const waitMs = this.#delay.after(systemClock.nowMs() - startedMs);
       const { name, say } = this.#options;
+      if (how === DRAINED) return say(`worker ${name} left in order; it is not started again`);
+      const waitMs = this.#delay.after(systemClock.nowMs() - startedMs);
       const seconds = waitMs / 1_000;
       say(`worker ${name} (process ${this.pid}) ended with ${how}; starting it in ${seconds} s`);
       this.#cancelRestart = systemClock.after(waitMs, () => this.#restart());

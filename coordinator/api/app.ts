@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { MeshError, type ErrorCode } from "../../shared/errors.ts";
+import type { Clock } from "../../shared/clock.ts";
 import type { ObjectId } from "../../shared/ids.ts";
 import { ID_CHARS_MAX, PACKAGE_BYTES_MAX } from "../../shared/protocol/limits.ts";
 import { toWireError } from "../../shared/protocol/wire-error.ts";
@@ -11,6 +12,7 @@ import { explain } from "../control/explain-object.ts";
 import { describeMesh } from "../control/queries.ts";
 import type { OriginPolicy } from "../gateway/origin.ts";
 import { TOKEN_ROLES, type TokenRole, type Tokens } from "../gateway/tokens.ts";
+import { drainWorker } from "./drain-worker.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PackageStore } from "./package-store.ts";
 
@@ -21,6 +23,7 @@ export interface ApiDependencies {
   readonly packages: PackageStore;
   readonly metrics: Metrics;
   readonly version: string;
+  readonly clock: Clock;
   /** Hears of bugs; the caller learns nothing about our insides. */
   report(bug: unknown): void;
 }
@@ -31,6 +34,9 @@ const mintRequest = Type.Object({
   validS: Type.Optional(Type.Number({ minimum: 1, maximum: 31_536_000 })),
 });
 const isMintRequest = Compile(mintRequest);
+
+/** For a request that says next to nothing. */
+const smallBody = bodyLimit({ maxSize: 1_024 });
 
 const HTTP_STATUS: Partial<Record<ErrorCode, 400 | 401 | 403 | 404 | 413 | 429 | 503>> = {
   UNAUTHENTICATED: 401,
@@ -90,6 +96,7 @@ export function createApi(dependencies: ApiDependencies) {
       }
       return c.json({ token: mint(tokens, request) }, 201);
     })
+    .post("/v1/workers/:id/drain", smallBody, (c) => drainWorker(c, dependencies, allow))
     .put("/v1/packages/:sha256", bodyLimit({ maxSize: PACKAGE_BYTES_MAX }), async (c) => {
       allow(c, ["submit"]);
       packages.put(c.req.param("sha256"), new Uint8Array(await c.req.arrayBuffer()));

@@ -10,7 +10,6 @@ import {
   type TaskId,
 } from "../../shared/ids.ts";
 import type { Define, PeerMessage, TaskDone, TaskItem } from "../../shared/protocol/messages.ts";
-import type { WireError } from "../../shared/protocol/schema.ts";
 import { step as stepDirectory } from "../directory/step.ts";
 import {
   emptyDirectoryState,
@@ -30,7 +29,9 @@ import { meetByName } from "./actor-queries.ts";
 import { Acquaintances } from "./acquaintances.ts";
 import { cancelTask } from "./cancel-task.ts";
 import { detachedJobOf, DetachedClasses } from "./detached-classes.ts";
+import { Drains, type DrainAnswer } from "./drains.ts";
 import { EarlyInterest } from "./early-interest.ts";
+import { forgetAnswer } from "./forget-answer.ts";
 import { Items } from "./items.ts";
 import { JobCircles } from "./job-circles.ts";
 import { launch } from "./launch.ts";
@@ -82,6 +83,7 @@ export class ControlPlane {
   readonly circles: JobCircles;
   readonly replicator: Replicator;
   readonly sharing: Sharing;
+  readonly drains: Drains;
   readonly #ports: ControlPorts;
   readonly #queue: Effect[] = [];
   readonly #acquaintances: Acquaintances;
@@ -111,6 +113,7 @@ export class ControlPlane {
       forgetDetached: (callables) => this.#forgetDetached(callables),
       early: this.#made,
     });
+    this.drains = new Drains(this, ports, { schedule, drop: (effect) => this.#queue.push(effect) });
     this.replicator = new Replicator(this, {
       keepCopy: (to, record) =>
         ports.send(to, { type: "keep-copy", state: this.sharing.stateOf(record) }, 0),
@@ -145,12 +148,21 @@ export class ControlPlane {
     this.#nowMs = atMs;
     this.#schedule({ type: "tick" });
     this.replicator.tick();
+    this.drains.tick();
     this.#made.tick();
     for (const { object, peers } of this.#early.expired(atMs)) {
       const unknown = { type: "answer", object, record: undefined } as const;
       for (const peer of peers) this.#queue.push({ ...unknown, peer });
     }
     this.#settleEffects();
+  }
+
+  /** Have a worker, by its id or name, take nothing new and leave; see {@link Drains.ask}. */
+  drain(worker: string, deadlineMs: number, atMs: number): DrainAnswer {
+    this.#nowMs = atMs;
+    const answer = this.drains.ask(worker, deadlineMs);
+    this.#settleEffects();
+    return answer;
   }
 
   /**
@@ -224,6 +236,7 @@ export class ControlPlane {
       case "actor-saved":
         return this.submissions.saveState(peer, message);
       case "leaving":
+        this.drains.peerLeaves(peer);
         this.#schedule(schedulerEventOf(from, message, this.scheduler));
         return this.replicator.peerLeaving(peer);
       case "promise-object":
@@ -283,11 +296,7 @@ export class ControlPlane {
     // Nobody waits for this answer: neither for the value it left behind nor for the actor. But the
     // peer may be at a later attempt, or what it has may be the very copy that counts.
     if (isWith(this.scheduler, peer, message.task)) return;
-    if (!message.inline && !this.directory.objects.get(object)?.locations.includes(peer)) {
-      this.#ports.send(peer, { type: "free-objects", objects: [object] }, 0);
-    }
-    const actor = message.task as string as ActorId;
-    if (this.actors.knows(actor)) this.#ports.send(peer, { type: "stop-actor", actor }, 0);
+    forgetAnswer(this, this.#ports, peer, message);
   }
 
   #forgetPeer(peer: PeerId, why: string): void {
@@ -299,13 +308,9 @@ export class ControlPlane {
     this.#schedule({ type: "worker-left", worker: peer, why });
     this.#direct({ type: "peer-left", peer, why });
     this.items.peerLeft(peer, copies);
-    this.actors.peerLeft(peer);
-    this.#acquaintances.peerLeft(peer);
-    this.#early.peerLeft(peer);
-    this.replicator.peerLeft(peer);
-    this.sharing.peerLeft(peer);
-    this.circles.peerLeft(peer);
-    this.#made.peerLeft(peer);
+    const others = [this.actors, this.#acquaintances, this.#early, this.replicator, this.sharing];
+    for (const each of [...others, this.circles, this.#made]) each.peerLeft(peer);
+    this.drains.peerLeaves(peer);
   }
 
   /** What belongs to it ends with it. */
@@ -380,9 +385,8 @@ export class ControlPlane {
         return this.#direct(groupOutcome(effect));
       case "drop-worker": {
         const message = `${effect.worker} was dropped because ${effect.why}; it may connect again`;
-        const error: WireError = { code: "WORKER_LOST", message };
         this.#forgetPeer(effect.worker, effect.why);
-        return this.#ports.drop(effect.worker, error);
+        return this.#ports.drop(effect.worker, { code: "WORKER_LOST", message });
       }
       case "warn":
         return this.#ports.send(warnedOf(effect), warningMessage(effect), 0);

@@ -12,7 +12,8 @@ import type { ObjectRecord } from "../directory/types.ts";
 import { explainTask, type Fetching } from "../scheduler/explain.ts";
 import { reasonOfGroup } from "../scheduler/explain-groups.ts";
 import { wordsFor } from "../scheduler/explain-words.ts";
-import type { Chapter, TaskRecord } from "../scheduler/types.ts";
+import type { Chapter } from "../scheduler/chapter.ts";
+import type { TaskRecord } from "../scheduler/types.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { SettledTask } from "./types.ts";
 

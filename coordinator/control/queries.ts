@@ -117,6 +117,7 @@ export function summarizePeers(plane: ControlPlane): PeerSummary[] {
       labels,
       links: links.slice(0, LINKS_LISTED_MAX),
       connectedForMs: Math.max(0, plane.nowMs - record.joinedMs),
+      ...(worker?.isDraining ? { draining: true as const } : {}),
       ...(record.faults ? { faults: record.faults } : {}),
       ...(record.relayQuota ? { relayQuota: record.relayQuota } : {}),
       ...(capacity ? { capacity } : {}),

@@ -11,7 +11,7 @@ import type {
 } from "../../shared/protocol/messages.ts";
 import type { Quota } from "../scheduler/policy/fairness.ts";
 import type { Demands, Labels, WireError } from "../../shared/protocol/schema.ts";
-import type { Chapter } from "../scheduler/types.ts";
+import type { Chapter } from "../scheduler/chapter.ts";
 import type { KeptArgs } from "./kept-args.ts";
 
 /** What the control plane needs from the world. The gateway and the simulator each supply it. */

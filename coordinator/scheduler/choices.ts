@@ -48,11 +48,12 @@ const parsed = (labels: Labels): Choice["labels"] =>
     return [name, selector];
   });
 
-/** The first choice that the worker answers, or -1: what an idle worker could run. */
+/** The first choice that the worker answers, or -1: what an idle worker could run. Of one that drains: nothing. */
 export function rankOf(
   worker: WorkerRecord,
   { demands, choices }: { readonly demands: Demands; readonly choices: readonly Choice[] },
 ): number {
+  if (worker.isDraining) return -1;
   if (!isInGroup(worker, choices[0]!) || !fits(worker.capacity, NOTHING, demands)) return -1;
   return choices.findIndex((choice) => answers(worker, choice));
 }
@@ -67,7 +68,8 @@ export function obstaclesTo(
   if (!isInGroup(worker, first!)) lacks.push("is another bundle");
   const mismatches = mismatchesOf(worker, first!);
   const isOnlyLabels = lacks.length === 0 && mismatches.length > 0;
-  return { lacks: [...lacks, ...mismatches], isOnlyLabels };
+  const draining = worker.isDraining ? ["is draining"] : [];
+  return { lacks: [...lacks, ...mismatches, ...draining], isOnlyLabels };
 }
 
 const NOTHING: Amounts = noAmounts();

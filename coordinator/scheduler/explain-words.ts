@@ -15,6 +15,7 @@ export function wordsFor(name: string, reason: Reason): string {
     case "no-worker":
     case "no-worker-matches":
     case "label-mismatch":
+    case "worker-draining":
       return `${name}: ${stuckWords(reason)}`;
     case "all-busy":
       return busyWords(name, reason);
@@ -49,10 +50,13 @@ type Of<Code extends Reason["code"]> = Extract<Reason, { code: Code }>;
 
 /** Why no worker could run it, and what would help. */
 export function stuckWords(
-  reason: Of<"no-worker"> | Of<"no-worker-matches" | "label-mismatch">,
+  reason: Of<"no-worker" | "worker-draining"> | Of<"no-worker-matches" | "label-mismatch">,
 ): string {
   if (reason.code === "no-worker") {
     return `no worker is connected, and it needs ${reason.wanted}; open the contribute page or start one with: manta worker`;
+  }
+  if (reason.code === "worker-draining") {
+    return `only workers that are draining could run it (${listed(reason.draining, reason.total)}), and they take no new work; it needs ${reason.wanted}: connect another worker that has it`;
   }
   const lacks = reason.nearest.map(
     ({ worker, lacks: all }: Obstacles) => `${worker} ${all.join(" and ")}`,

@@ -91,11 +91,18 @@ function stuckReason(state: SchedulerState, { shape }: SchedulingClass): Stuck |
   const wanted = cut(describeWish(shape), EXPLANATION_CHARS_MAX);
   if (state.workers.size === 0) return { code: "no-worker", wanted };
   const all: Obstacles[] = [];
+  const draining: string[] = [];
   let workers = 0;
   for (const worker of candidatesOf(state, shape)) {
     workers += 1;
     if (workers > LOOKED_AT_MAX) continue;
-    all.push({ worker: worker.name, ...obstaclesTo(worker, shape) });
+    const each = { worker: worker.name, ...obstaclesTo(worker, shape) };
+    all.push(each);
+    if (worker.isDraining && each.lacks.length === 1) draining.push(worker.name);
+  }
+  if (draining.length > 0) {
+    const total = draining.length;
+    return { code: "worker-draining", wanted, draining: draining.slice(0, LISTED_MAX), total };
   }
   const nearest = all
     .toSorted((a, b) => a.lacks.length - b.lacks.length)

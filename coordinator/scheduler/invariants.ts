@@ -158,6 +158,7 @@ function checkPool(
   const key = `${shape.key}, choice ${rank}`;
   for (const worker of [...open, ...deep, ...standby]) {
     invariant(isThere(state, worker), `${key}: ${worker.id} has left`);
+    invariant(!worker.isDraining, `${key}: ${worker.id} drains and may be given work`);
   }
   for (const worker of deep) {
     invariant(worker.demotedFrom.includes(pool), `${key}: ${worker.id} is deep, not demoted`);
@@ -202,7 +203,8 @@ function checkPlacementGroups(state: SchedulerState): void {
     for (const { place, index, shape } of bundles) {
       if (!place) continue;
       invariant(isThere(state, place), `${id}: the host of bundle ${index} has left`);
-      invariant(rankOf(place.host!, shape) >= 0, `${id}: bundle ${index} may not be on its host`);
+      const mayBe = place.host!.isDraining || rankOf(place.host!, shape) >= 0;
+      invariant(mayBe, `${id}: bundle ${index} may not be on its host`);
     }
   }
   for (const group of state.untriedGroups) {

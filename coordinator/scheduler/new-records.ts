@@ -42,6 +42,7 @@ export const newWorker = (
   unanswered: undefined,
   lent: 0,
   isDeep: false,
+  isDraining: false,
   demotedFrom: [],
   bundles: undefined,
   host: part?.host,

@@ -116,6 +116,17 @@ const freeSlots = ({ capacity, used }: WorkerRecord, { demands }: Shape): number
     demands,
   );
 
+/** All that it was given ahead, whatever it was asked for before. */
+export function recallAll(holder: WorkerRecord, atMs: number, effects: SchedulerEffect[]): void {
+  const tasks = [...holder.prefetched.backwards()];
+  if (tasks.length === 0) return;
+  holder.unanswered = undefined;
+  for (let at = 0; at < tasks.length; at += RECALLED_MAX) {
+    ask(holder, tasks.slice(at, at + RECALLED_MAX), effects);
+  }
+  noteAsked(holder, tasks, atMs);
+}
+
 /** Ask for those of a shape that it got last, and for those that it was asked for already only then. */
 function recall(
   holder: WorkerRecord,
@@ -138,8 +149,16 @@ function recall(
   if (tasks.length === 0) return;
   for (const task of tasks) unanswered?.delete(task);
   if (unanswered?.size === 0) holder.unanswered = undefined;
+  noteAsked(holder, tasks, atMs);
+  ask(holder, tasks, effects);
+}
+
+function noteAsked(holder: WorkerRecord, tasks: readonly TaskRecord[], atMs: number): void {
   holder.recalled = new Set(tasks);
   holder.recalledUntilMs = atMs + ANSWER_MS + 2 * holder.speed.roundTripMs;
+}
+
+function ask(holder: WorkerRecord, tasks: readonly TaskRecord[], effects: SchedulerEffect[]): void {
   const named = tasks.map(({ id, attempt }): [TaskId, number] => [id, attempt]);
   effects.push({ type: "recall-runs", worker: holder.id, tasks: named });
 }

@@ -27,6 +27,7 @@ import {
 } from "./placement-groups.ts";
 import { abandon, cancelDescendants, cancelTask, failTask } from "./endings.ts";
 import { warnOfPendingGroups } from "./explain-groups.ts";
+import { drainWorker } from "./drain.ts";
 import { recallForIdle, wasRecalled } from "./recall.ts";
 import { addNear } from "./policy/locality.ts";
 import { learnRoundTrip } from "./policy/speed.ts";
@@ -80,6 +81,11 @@ const handlers: { readonly [Type in SchedulerEvent["type"]]: Handler<Type> } = {
   "worker-left"(state, { worker, why, atMs, isOrderly }, effects) {
     const record = state.workers.get(worker);
     if (record) removeWorker(state, record, { why, atMs, isOrderly }, effects);
+  },
+
+  "worker-draining"(state, { worker, atMs }, effects) {
+    const record = state.workers.get(worker);
+    if (record) drainWorker(state, record, atMs, effects);
   },
 
   heartbeat(state, { worker: id, tasks, atMs }) {

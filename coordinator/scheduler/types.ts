@@ -1,3 +1,4 @@
+import type { Chapter } from "./chapter.ts";
 import { ChainedSet, type Chained } from "../../shared/collections/chained-set.ts";
 import { LinkedSet } from "../../shared/collections/linked-set.ts";
 import type {
@@ -39,12 +40,6 @@ export type TaskState = "waiting" | "ready" | "running" | "alive" | "resting";
  * number as well, because a task is either ready (`queue`, `near`) or on a worker.
  */
 export const SLOT = { queue: 0, assigned: 0, near: 1, leased: 1, prefetched: 2, job: 3 } as const;
-
-/** One line of a task's story, kept for `explain`. */
-export interface Chapter {
-  readonly atMs: number;
-  readonly what: string;
-}
 
 export interface TaskRecord extends Chained {
   readonly id: TaskId;
@@ -216,6 +211,8 @@ export interface WorkerRecord {
   /** Tasks that wait for others and lend their CPUs, and whether there were too many. */
   lent: number;
   isDeep: boolean;
+  /** It is to leave: nothing goes there any more; see drain.ts. */
+  isDraining: boolean;
   /** Those in whose `open` this worker is missing because it had no room. Each once. */
   readonly demotedFrom: Pool[];
   /** Parts of it that are reserved for placement groups: workers of their own, with its id. */
@@ -337,6 +334,7 @@ export type SchedulerEvent = { readonly atMs: number } & (
       /** It said so before, and handed over what it could. */
       readonly isOrderly?: boolean;
     }
+  | { readonly type: "worker-draining"; readonly worker: PeerId }
   | {
       readonly type: "heartbeat";
       readonly worker: PeerId;

@@ -30,6 +30,18 @@ export const MUTATIONS: readonly Mutation[] = [
     by: "      for (const bundle",
   },
   {
+    name: "a draining worker is offered again",
+    file: "coordinator/scheduler/choices.ts",
+    text: "  if (worker.isDraining) return -1;\n",
+    by: "",
+  },
+  {
+    name: "a draining worker keeps its places",
+    file: "coordinator/scheduler/drain.ts",
+    text: "    for (const shape of state.shapes.values()) withdraw(shape, each);\n",
+    by: "",
+  },
+  {
     name: "a lost attempt keeps its number",
     file: "coordinator/scheduler/retries.ts",
     text: "  task.attempt = nextAttempt(state, task);\n",

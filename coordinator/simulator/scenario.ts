@@ -19,6 +19,8 @@ export interface Scenario {
   readonly freezePermille: number;
   readonly goodbyePermille: number;
   readonly evictPermille: number;
+  /** The same: it is drained. */
+  readonly drainPermille: number;
   /** Chance in 1000, per task that starts: its executor crashes. */
   readonly executorCrashPermille: number;
   /** Whether drivers may vanish, and the coordinator's clock may jump ahead. */
@@ -58,5 +60,6 @@ export function drawScenario(seed: number): Scenario {
     someAreSlow: isFaulty && prng.chance(1, 2),
     someForget: isFaulty && prng.chance(1, 4),
     partitionPermille: rate(30),
+    drainPermille: rate(30),
   };
 }

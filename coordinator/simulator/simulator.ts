@@ -31,6 +31,7 @@ export interface SimResult {
 const FAULTY_MS = 60_000;
 const QUIET_MS_MAX = 300_000;
 const STEP_MS = 1_000;
+const DRAIN_MS_MAX = 30_000;
 const FREEZE_MS_MAX = 100_000;
 const JUMP_MS_MAX = 120_000;
 /** Longer than a worker may be silent, shorter than until a driver is given up. */
@@ -212,6 +213,7 @@ class Simulation {
       else if (world.strikes(scenario.freezePermille)) worker.freeze(world.below(FREEZE_MS_MAX));
       else if (world.strikes(scenario.goodbyePermille)) this.#sayGoodbye(worker);
       else if (world.strikes(scenario.evictPermille)) worker.evict();
+      else if (world.strikes(scenario.drainPermille)) this.#drain(worker);
     }
     if (world.strikes(scenario.partitionPermille)) {
       const forMs = world.below(PARTITION_MS_MAX);
@@ -230,6 +232,12 @@ class Simulation {
       if (world.prng.chance(1, 2)) driver?.crash(false);
       else driver?.leave("its person closed it");
     }
+  }
+
+  #drain(worker: VirtualWorker): void {
+    if (!worker.isJoined) return;
+    this.#world.losses += 1;
+    this.#mesh.coordinator.drain(worker.self, this.#world.below(DRAIN_MS_MAX));
   }
 
   #sayGoodbye(worker: VirtualWorker): void {

@@ -61,6 +61,12 @@ export class VirtualCoordinator {
     this.#world.losses += 1;
   }
 
+  /** A person has a worker leave, if the coordinator still knows it. */
+  drain(peer: PeerId, deadlineMs: number): void {
+    if (!this.plane.peers.has(peer)) return;
+    this.#feed(`${peer} is to drain`, () => this.plane.drain(peer, deadlineMs, this.nowMs));
+  }
+
   connect(hello: Hello, client: WireEnd<CoordinatorMessage>): Wire {
     const peer = `${hello.role === "worker" ? "w" : "d"}${this.#peersMade++}` as PeerId;
     const wire = new Wire(
@@ -104,6 +110,8 @@ export class VirtualCoordinator {
       const order = `${message.task} ${message.attempt}`;
       if (this.#ordered.has(order)) throw new Error(`attempt ${order} is ordered twice`);
       this.#ordered.add(order);
+      const isDraining = this.plane.drains.has(to);
+      if (isDraining) throw new Error(`${to} drains and is given ${order}`);
       this.#cancels.orders(message.task);
     }
     this.#world.note(`to ${to} ${describe(message)}`);

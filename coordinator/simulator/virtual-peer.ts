@@ -1,3 +1,4 @@
+import { DrainWatch } from "../../shared/worker/drain-watch.ts";
 import { invariant } from "../../shared/errors.ts";
 import {
   IdSequence,
@@ -49,6 +50,18 @@ export abstract class VirtualPeer implements Endpoint {
   #self: PeerId | undefined;
   #ids!: IdSequence;
   #isFrozen = false;
+  protected readonly drain = new DrainWatch({
+    clock: {
+      nowMs: () => this.mesh.world.nowMs,
+      after: (delayMs, run) => {
+        let isWanted = true;
+        this.after(delayMs, () => isWanted && run());
+        return () => (isWanted = false);
+      },
+    },
+    hasTasks: () => !this.isIdle,
+    drained: () => this.retire("it was drained"),
+  });
   #isLeaving = false;
   #isOver = false;
   #backlog: (() => void)[] = [];
@@ -98,6 +111,11 @@ export abstract class VirtualPeer implements Endpoint {
     if (this.#isOver) return;
     if (this.#isFrozen) this.#backlog.push(run);
     else run();
+  }
+
+  /** Nothing runs here. */
+  get isIdle(): boolean {
+    return true;
   }
 
   /** Timers of this process. */
@@ -250,6 +268,8 @@ export abstract class VirtualPeer implements Endpoint {
         return;
       case "handed-over":
         return this.leave("it has handed over what it kept");
+      case "drain":
+        return this.drain.ask(message.deadlineMs);
       case "keep-copy":
         return this.#keepCopy(message.state);
       case "object-located":

@@ -101,7 +101,7 @@ export class VirtualWorker extends VirtualPeer {
     });
   }
 
-  get isIdle(): boolean {
+  override get isIdle(): boolean {
     return this.#state.orders.size === 0;
   }
 
@@ -301,6 +301,7 @@ export class VirtualWorker extends VirtualPeer {
   #feed(event: Untimed<MachineEvent>): void {
     const timed = { ...event, atMs: this.mesh.world.nowMs } as MachineEvent;
     for (const effect of step(this.#state, timed)) this.#perform(effect);
+    this.drain.taskEnded();
   }
 
   #perform(effect: MachineEffect): void {
@@ -435,8 +436,7 @@ export class VirtualWorker extends VirtualPeer {
     // A fault like others: it ends with them, or what takes longer than a lease would never end.
     const isForgetful = this.#traits.isForgetful && this.mesh.world.faulty;
     for (const order of this.#state.orders.values()) {
-      if (order.kind === "call" || isForgetful) continue;
-      tasks.push([order.task, order.attempt]);
+      if (order.kind !== "call" && !isForgetful) tasks.push([order.task, order.attempt]);
     }
     this.send({ type: "heartbeat", tasks, storedBytes: this.store.size * BIG_BYTES });
     this.after(HEARTBEAT_MS, () => this.#beat());

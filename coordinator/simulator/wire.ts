@@ -16,6 +16,7 @@ const REPEATABLE = new Set([
   "run",
   "cancel-run",
   "recall-runs",
+  "drain",
   "free-objects",
   "stop-actor",
   "define",

@@ -61,6 +61,13 @@ export const reason = Type.Union([
     nearest: Type.Array(obstacles, listed),
     workers: many,
   }),
+  /** Those that could run it are about to leave and take nothing new. */
+  Type.Object({
+    code: Type.Literal("worker-draining"),
+    wanted: text(EXPLANATION_CHARS_MAX),
+    draining: Type.Array(workerName, listed),
+    total: many,
+  }),
   /** All workers that can run it have no room. */
   Type.Object({
     code: Type.Literal("all-busy"),

@@ -90,6 +90,8 @@ export const BUNDLES_MAX = 256;
 export const FALLBACKS_MAX = 8;
 
 /** Attempts that a worker is asked with one message to return. */
+/** So long may a worker that is to leave go on with what it runs. */
+export const DRAIN_MS_MAX = 86_400_000;
 export const RECALLED_MAX = 256;
 
 /** Of a job. Anyone who may submit chooses, so the range is such that nobody is shut out. */

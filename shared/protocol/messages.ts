@@ -379,6 +379,8 @@ const peerSummary = Type.Object({
   labels: Type.Optional(labels),
   links: Type.Array(linkCounters, { maxItems: 4_096 }),
   connectedForMs: milliseconds,
+  /** A worker that takes nothing new and leaves when it has done what it has. */
+  draining: Type.Optional(Type.Literal(true)),
   /** That its quota of the relay slows it or stops it, in words. */
   relayQuota: Type.Optional(text(256)),
   /** What receivers of objects had to complain of. */
@@ -447,6 +449,8 @@ const fromCoordinator = {
     type: Type.Literal("recall-runs"),
     tasks: Type.Array(Type.Tuple([id<TaskId>(), attempt]), { maxItems: RECALLED_MAX }),
   }),
+  /** Leave when what runs has ended, or then at the latest. Said again, the earlier one counts. */
+  drain: Type.Object({ type: Type.Literal("drain"), deadlineMs: milliseconds }),
   /** Nobody refers to these any more: forget every copy. */
   "free-objects": Type.Object({ type: Type.Literal("free-objects"), objects: ids<ObjectId>() }),
   /** Somebody else has a copy of this object whom nobody has to believe: tell its hash. */

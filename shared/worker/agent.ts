@@ -8,21 +8,22 @@ import { MeshPeer, type MeshPeerOptions, type PeerBusiness } from "../peer/mesh-
 import type { Call } from "../protocol/link-messages.ts";
 import type { Define, Run } from "../protocol/messages.ts";
 import type { Demands } from "../protocol/schema.ts";
+import { DrainWatch } from "./drain-watch.ts";
 import { ExecutorCrew } from "./executor-crew.ts";
 import { ArgumentFetches } from "./argument-fetches.ts";
 import { ArgumentPins } from "./argument-pins.ts";
-import type { BackendReport, ExecutorSpawner, NestedNews, Order } from "./executor-api.ts";
+import type { BackendReport, ExecutorSpawner, NestedNews } from "./executor-api.ts";
 import { HeldRefs } from "./held-refs.ts";
 import { HostedActors } from "./hosted-actors.ts";
 import { JobsHere } from "./jobs-here.ts";
 import { MachineRunner } from "./machine-runner.ts";
-import { owes } from "./machine/running.ts";
+import { hasTasks, owes } from "./machine/running.ts";
 import { attemptsOf, emptyState } from "./machine/state.ts";
 import type { MachineEffect, OrderKey, Outcome, TaskOrder } from "./machine/types.ts";
 import { NestedWork } from "./nested-work.ts";
 import { ObjectSupply } from "./object-supply.ts";
 import { ItemOutlets } from "./item-outlet.ts";
-import { OrderBook, orderOf, type OpenOrder } from "./order-book.ts";
+import { OrderBook, orderOf, orderToEnd, type OpenOrder } from "./order-book.ts";
 import { ResultRoom } from "./result-room.ts";
 import { resultOf } from "./results.ts";
 import { snapshotOf, type WorkerSnapshot } from "./worker-snapshot.ts";
@@ -52,6 +53,8 @@ const MS_MAX = 31_536_000_000;
  * Node; lives as long as its session.
  */
 export class WorkerAgent {
+  /** Resolves when the coordinator has it leave and it has done what it had, or may wait no longer. */
+  readonly drained: Promise<void>;
   readonly #options: WorkerAgentOptions;
   readonly #clock: Clock;
   readonly #peer: MeshPeer;
@@ -66,6 +69,7 @@ export class WorkerAgent {
   readonly #orders: OrderBook;
   readonly #items: ItemOutlets;
   readonly #heartbeats: Heartbeats;
+  readonly #drain: DrainWatch;
   readonly #jobs = new JobsHere();
   readonly #callables = new Map<CallableId, Define>();
   readonly #fetches: ArgumentFetches;
@@ -101,6 +105,9 @@ export class WorkerAgent {
     this.#pins = new ArgumentPins(store);
     this.#orders = new OrderBook(this.#pins);
     this.#items = this.#newOutlets();
+    let drained!: () => void;
+    this.drained = new Promise((resolve) => (drained = resolve));
+    this.#drain = new DrainWatch({ clock, hasTasks: () => hasTasks(this.#machine.state), drained });
     this.#held = new HeldRefs((type, objects) => {
       if (type === "release") this.#nested.forget(objects);
       peer.session.send({ type, objects });
@@ -229,6 +236,7 @@ export class WorkerAgent {
   #end(reason: MeshError): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#drain.stop();
     this.#actors.end();
     this.#machine.stop();
     this.#crew.stopAll();
@@ -259,6 +267,8 @@ export class WorkerAgent {
         return this.#machine.dispatch({ ...message, type: "run-cancelled" });
       case "recall-runs":
         return this.#machine.dispatch({ type: "runs-recalled", tasks: message.tasks });
+      case "drain":
+        return this.#drain.ask(message.deadlineMs);
       case "items-wanted":
         return this.#items.taken(message);
       case "item-made":
@@ -349,18 +359,8 @@ export class WorkerAgent {
       }
       case "abort-order":
         return this.#crew.abort(effect.executor, effect.key, effect.actor);
-      case "end-actor": {
-        const { executor, actor, key, isGraceful } = effect;
-        const order: Order = {
-          key,
-          kind: "end-actor",
-          actor,
-          ...(isGraceful ? { method: "dispose" } : {}),
-          args: new Uint8Array(0),
-          dependencies: [],
-        };
-        return this.#crew.give(executor, order);
-      }
+      case "end-actor":
+        return this.#crew.give(effect.executor, orderToEnd(effect));
       case "fetch-object":
         void this.#fetches.start(effect.object);
         return;
@@ -368,11 +368,12 @@ export class WorkerAgent {
         return this.#fetches.stop(effect.object);
       case "ignore-order":
         this.#close(effect.key);
-        return;
+        return this.#drain.taskEnded();
       case "return-task": {
         const { key, task, attempt } = effect.order;
         this.#close(key);
         this.#peer.session.send({ type: "task-returned", task, attempt, error: effect.error });
+        this.#drain.taskEnded();
         return this.#changed();
       }
       case "report-task":
@@ -395,9 +396,8 @@ export class WorkerAgent {
   #resultNamed(key: OrderKey): ObjectId | undefined {
     const order = this.#machine.state.orders.get(key);
     this.#pins.close(key);
-    return order?.kind === "call"
-      ? this.#orders.get(key)?.call?.result
-      : order && resultIdOf(order.task);
+    if (order?.kind !== "call") return order && resultIdOf(order.task);
+    return this.#orders.get(key)?.call?.result;
   }
 
   #close(key: OrderKey): OpenOrder | undefined {
@@ -432,6 +432,7 @@ export class WorkerAgent {
       const valueBytes = value.inline?.byteLength ?? 0;
       session.send({ type: "task-done", task, attempt, ranForMs, ...value }, valueBytes);
     }
+    this.#drain.taskEnded();
     this.#changed();
   }
 

@@ -16,6 +16,8 @@ class FakeSession implements Session {
   end!: (reason: MeshError) => void;
   left: string | undefined;
   handedOver!: () => void;
+  drain!: () => void;
+  readonly drained = new Promise<void>((resolve) => (this.drain = resolve));
   readonly ended = new Promise<MeshError>((resolve) => (this.end = resolve));
   handOver(): Promise<void> {
     return new Promise((resolve) => (this.handedOver = resolve));

@@ -13,6 +13,8 @@ const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** What lives as long as one session with the coordinator. */
 export interface Session {
   readonly ended: Promise<MeshError>;
+  /** Resolves when the coordinator has it leave. */
+  readonly drained: Promise<void>;
   /** Have others keep what only this worker has. */
   handOver(reason: string): Promise<void>;
   leave(reason: string): void;
@@ -33,7 +35,7 @@ export interface MembershipOptions<S extends Session> {
 export class Membership<S extends Session> {
   /** Rejects if the coordinator refused it for good, or it was stopped before. */
   readonly joined: Promise<void>;
-  /** Resolves when it is over: with a reason unless it was stopped. */
+  /** Resolves when it is over: with a reason unless it was stopped or drained. */
   readonly ended: Promise<MeshError | undefined>;
   readonly #options: MembershipOptions<S>;
   readonly #backOff: BackOff;
@@ -96,6 +98,7 @@ export class Membership<S extends Session> {
         this.#backOff.reset();
         this.#options.onJoined(session);
         this.#first.resolve();
+        void session.drained.then(() => this.retire("it was drained"));
       } else {
         session.leave(this.#stopping);
       }

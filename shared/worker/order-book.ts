@@ -5,7 +5,7 @@ import type { WireError } from "../protocol/schema.ts";
 import type { ArgumentPins } from "./argument-pins.ts";
 import type { ObjectBytes, Order } from "./executor-api.ts";
 import { itemOrderOf, packItemOrder, unpackItemOrder } from "./item-order.ts";
-import type { OrderKey, Outcome } from "./machine/types.ts";
+import type { MachineEffect, OrderKey, Outcome } from "./machine/types.ts";
 
 /** An order that has no outcome yet: what the machine knows only by its key. */
 export interface OpenOrder {
@@ -179,4 +179,14 @@ export function orderOf({ order, dependencies, bytes }: OpenOrder): Order {
   if (dependencies.length === 0) return order;
   const values = dependencies.map((object) => ({ object, bytes: bytes.get(object)! }));
   return { ...order, dependencies: values };
+}
+
+/** The order to end an actor. */
+export function orderToEnd({
+  actor,
+  key,
+  isGraceful,
+}: Extract<MachineEffect, { type: "end-actor" }>): Order {
+  const dispose = isGraceful ? { method: "dispose" } : {};
+  return { key, kind: "end-actor", actor, ...dispose, args: new Uint8Array(0), dependencies: [] };
 }

@@ -51,12 +51,14 @@ function storedText({ storedBytes, spilledBytes = 0 }: PeerSummary): string {
 
 function peerRow({ peer, role, runtime }: PeerSummary, nameOf: NameOf): Row<PeerSummary> {
   const name = html("strong");
+  const draining = html("span", { class: "chip" }, "draining");
   const kind = role === "driver" ? `driver in ${runtime}` : `${runtime} worker`;
   const head = html(
     "th",
     { scope: "row" },
     name,
     html("span", { class: "soft small" }, `${kind} `, html("span", { class: "id" }, peer)),
+    draining,
   );
   const figures = FIGURES.map(([label, show]) => {
     const cell = html("td", { class: "figure", "data-label": label });
@@ -81,6 +83,7 @@ function peerRow({ peer, role, runtime }: PeerSummary, nameOf: NameOf): Row<Peer
     ),
     update(now) {
       setText(name, now.name);
+      draining.hidden = now.draining !== true;
       for (const figure of figures) figure.update(now);
       groups.show(groupLinks(now.links));
       none.hidden = now.links.length > 0;

@@ -14,6 +14,12 @@ export function runsOn(state: MachineState, id: ExecutorId, parent: TaskId): boo
   return state.actors.get(parent as string as ActorId)?.executor === id;
 }
 
+/** Whether a task or the construction of an actor is here: calls of actors are theirs. */
+export function hasTasks({ orders }: MachineState): boolean {
+  for (const { kind } of orders.values()) if (kind !== "call") return true;
+  return false;
+}
+
 /** Whether the executor is to give an outcome of that name: of an order that it has, or of an end. */
 export function owes({ executors }: MachineState, id: ExecutorId, key: OrderKey): boolean {
   const executor = executors.get(id);

@@ -175,9 +175,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "an answer sent twice frees the value that counts",
-    file: CONTROL,
-    text: "if (!message.inline && !this.directory.objects.get(object)?.locations.includes(peer)) {",
-    by: "if (!message.inline) {",
+    file: "coordinator/control/forget-answer.ts",
+    text: "if (!inline && !directory.objects.get(object)?.locations.includes(peer)) {",
+    by: "if (!inline) {",
   },
   {
     name: "values that come too late stay where they are",

@@ -64,9 +64,10 @@ export class Tokens {
       );
     }
     if (record.role !== "admin" && !allowed.includes(record.role)) {
+      const roles = allowed.length > 0 ? allowed : ["admin"];
       throw new MeshError(
         "FORBIDDEN",
-        `a ${record.role} token does not allow this; it takes ${allowed.join(" or ")}`,
+        `a ${record.role} token does not allow this; it takes ${roles.join(" or ")}: \`manta start\` prints a token of each role`,
       );
     }
     return record.role;

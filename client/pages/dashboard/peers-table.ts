@@ -58,6 +58,7 @@ function peerRow({ peer, role, runtime }: PeerSummary, nameOf: NameOf): Row<Peer
     { scope: "row" },
     name,
     html("span", { class: "soft small" }, `${kind} `, html("span", { class: "id" }, peer)),
+    " ",
     draining,
   );
   const figures = FIGURES.map(([label, show]) => {
